@@ -1,0 +1,3 @@
+"""eymail administers the e-mail of clusters: relays, mail hosts, addresses, DNS."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,136 @@
+"""The values everything else speaks in: domains, addresses, results and views.
+
+Text from outside becomes one of these, or an ``InvalidInput``, before it gets
+any further. Nothing here holds a connection or imports anything heavy.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from eymail.errors import EymailError, InvalidInput
+
+Cell = str | int | float | bool | None
+
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_DOT_ATOM = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_SHOWN_OF_BAD_INPUT = 60
+
+
+def quoted(text: str) -> str:
+    """Text from outside, shortened and quoted for a message to a person."""
+    short = text if len(text) <= _SHOWN_OF_BAD_INPUT else text[:_SHOWN_OF_BAD_INPUT] + "…"
+    return repr(short)
+
+
+def parse_domain(text: str, *, service_labels: bool = False) -> str:
+    """The domain in its canonical form: A-labels, lower case, no trailing dot.
+
+    ``service_labels`` admits labels with underscores, such as ``_spf`` (RFC 8552).
+    Raises InvalidInput. Sources: RFC 1035 section 2.3.4, RFC 5890 section 2.3.1.
+    """
+    name = _to_ascii(text.removesuffix("."), text).lower()
+    labels = name.split(".")
+    if len(name) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(part) for part in labels):
+        raise _bad_domain(text)
+    if not service_labels and "_" in name:
+        raise _bad_domain(text)
+    return name
+
+
+def _to_ascii(name: str, text: str) -> str:
+    if name.isascii():
+        return name
+    import idna
+
+    try:
+        return idna.encode(name, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise _bad_domain(text) from error
+
+
+def _bad_domain(text: str) -> InvalidInput:
+    return InvalidInput(
+        f"{quoted(text)} is not a domain name",
+        "a domain looks like example.com or app.example.com",
+    )
+
+
+@dataclass(frozen=True, order=True)
+class Address:
+    """A mail address in canonical form; both parts in lower case.
+
+    Exim lower-cases the local part before it looks a mailbox up, so two
+    addresses that differ in case only are one address here as well.
+    """
+
+    local: str
+    domain: str
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """An address from text. Raises InvalidInput. Source: RFC 5321 section 4.1.2."""
+        local, at, domain = text.rpartition("@")
+        local = local.lower()
+        if not at or len(local) > 64 or not _DOT_ATOM.fullmatch(local):
+            raise InvalidInput(
+                f"{quoted(text)} is not a mail address",
+                "an address looks like incoming@example.com",
+            )
+        return cls(local, parse_domain(domain))
+
+    def __str__(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What could not be done or asked, inside a result that has more to tell."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+    @classmethod
+    def of(cls, error: EymailError) -> Failure:
+        return cls(error.code, error.message, error.hint)
+
+
+@dataclass(frozen=True)
+class View:
+    """A result laid out for people and pipes: one table.
+
+    ``rows`` hold one cell a column. ``status_column`` names the column whose
+    words (ok, failed, not checked, ...) decide a row's colour. ``notes`` are said
+    beside the table (on stderr in plain output), never in it.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    title: str = ""
+    status_column: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Result(ABC):
+    """What an operation gives. Each one is a frozen dataclass.
+
+    Its fields are its JSON (fields with metadata ``{"json": False}`` are left out),
+    its ``view`` is its table and its plain lines.
+    """
+
+    @abstractmethod
+    def view(self) -> View:
+        """The same facts as a table."""
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What is missing from this result, and why; then its status is partial."""
+        return ()
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code when this result was obtained."""
+        return 1 if self.failures else 0
