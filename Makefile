@@ -1,0 +1,35 @@
+# `make demo` runs the main job on a cluster of this machine's own; `make test` passes the tests.
+# Both install what is missing first (see .ci/setup).
+
+BIN := .venv/bin
+
+.PHONY: demo test lint unit lab-tests docs bench setup clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml .ci/setup
+	bash .ci/setup
+	touch $@
+
+demo: setup
+	$(BIN)/python docs/demo.py
+
+test: lint unit lab-tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: setup
+	$(BIN)/python -m pytest tests/unit
+
+lab-tests: setup
+	$(BIN)/python -m pytest tests/lab --durations=10
+
+docs: setup
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache

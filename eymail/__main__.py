@@ -1,0 +1,5 @@
+"""``python -m eymail``."""
+
+from eymail.cli.main import main
+
+main()

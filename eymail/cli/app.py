@@ -1,0 +1,135 @@
+"""What every command shares: its global options, its environment, its one way to answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from eymail.env import Env
+    from eymail.model import Result
+    from eymail.output import Printer
+    from eymail.plan import Plan
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class App:
+    """The global options of this run, and what is made from them on first use."""
+
+    def __init__(self, format: str = "") -> None:
+        self.config: str | None = None
+        self.cluster = ""
+        self.format = format
+        self.quiet = False
+        self.verbose = 0
+        self.color = "auto"
+        self.server: tuple[str, ...] = ()
+        self.command = ""
+        self._env: Env | None = None
+
+    @property
+    def env(self) -> Env:
+        """The environment that operations work in."""
+        from eymail.env import Env
+
+        if self._env is None:
+            ask = click.confirm if sys.stdin.isatty() and sys.stderr.isatty() else None
+            progress = self._progress if sys.stderr.isatty() and not self.quiet else lambda _message: None
+            self._env = Env(self.config, self.cluster, servers=self.server, ask=ask, progress=progress)
+        return self._env
+
+    @property
+    def printer(self) -> Printer:
+        """Writes in the format asked for: a table on a terminal, plain lines in a pipe."""
+        from eymail.output import Format, Printer
+
+        chosen = self.format or (Format.TABLE if sys.stdout.isatty() else Format.PLAIN)
+        return Printer(Format(chosen), self.color, self.quiet)
+
+    def show(self, result: Result) -> None:
+        """Print a result and end with its exit code."""
+        self.printer.result(self.command, result)
+        if result.exit_code:
+            click.get_current_context().exit(result.exit_code)
+
+    def change(self, plan: Plan, *, dry_run: bool, yes: bool) -> None:
+        """Show a plan, ask when it is dangerous, apply it, show what became of it."""
+        from eymail.ops import change
+
+        if dry_run:
+            self.show(plan)
+            return
+        if plan.steps and plan.dangers and not yes:
+            self._confirm(plan)
+        self.show(change.apply(self.env, plan))
+
+    def _confirm(self, plan: Plan) -> None:
+        from eymail.errors import Refused
+
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise Refused(f"{plan.title}: {'; '.join(plan.dangers)}", "nobody could be asked; add --yes")
+        for danger in plan.dangers:
+            self.printer.note(f"careful: {danger}")
+        if not click.confirm(f"{plan.title}?", err=True):
+            raise Refused(f"{plan.title}: not confirmed", "nothing was changed")
+
+    def _progress(self, message: str) -> None:
+        click.echo(f"\r\x1b[K{message}", err=True, nl=False)
+
+    def close(self) -> None:
+        if self._env is not None:
+            self._env.close()
+
+
+pass_app = click.make_pass_decorator(App, ensure=True)
+
+
+def _store(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    given = context.get_parameter_source(parameter.name or "") is not click.core.ParameterSource.DEFAULT
+    if given and not context.resilient_parsing:
+        setattr(context.ensure_object(App), parameter.name or "", value)
+
+
+def _store_format(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(App).format = parameter.name or ""
+
+
+_SILENT: dict[str, Any] = {"expose_value": False, "callback": _store}
+_FORMAT: dict[str, Any] = {"expose_value": False, "callback": _store_format, "is_flag": True}
+_GLOBAL = (
+    click.option("--config", metavar="FILE", help="Configuration file.", **_SILENT),
+    click.option("--cluster", metavar="NAME", help="The cluster meant.", **_SILENT),
+    click.option("--json", help="JSON output.", **_FORMAT),
+    click.option("--plain", help="Tab-separated lines, as in a pipe.", **_FORMAT),
+    click.option("-q", "--quiet", is_flag=True, help="No notes.", **_SILENT),
+    click.option("-v", "--verbose", count=True, help="Say more; show tracebacks.", **_SILENT),
+    click.option(
+        "--color", type=click.Choice(["auto", "always", "never"]), help="Colour, auto by default.", **_SILENT
+    ),
+)
+
+
+def global_options(command: F) -> F:
+    """The options that stand on ``eymail`` itself and on every command alike."""
+    for option in reversed(_GLOBAL):
+        command = option(command)
+    return command
+
+
+def change_options(command: F) -> F:
+    """``--dry-run`` and ``--yes``, which every change has."""
+    command = click.option("--yes", is_flag=True, help="Do not ask.")(command)
+    return click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")(command)
+
+
+def server_option(command: F) -> F:
+    """``--server``, which every command has that asks the DNS."""
+    return click.option(
+        "--server", metavar="ADDRESS[:PORT]", multiple=True, expose_value=False, callback=_store,
+        help="Ask this name server.",
+    )(command)  # fmt: skip

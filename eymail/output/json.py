@@ -1,0 +1,55 @@
+"""The versioned JSON envelope: {"eymail": 1, "command", "status", "data", "errors"}."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+
+from eymail.model import Failure, Result
+
+VERSION = 1
+
+
+def envelope(command: str, result: Result) -> str:
+    """A result's envelope; status ``partial`` when something is missing from it."""
+    status = "partial" if result.failures else "ok"
+    return _dump(command, status, _plain(result), result.failures)
+
+
+def error_envelope(command: str, failure: Failure) -> str:
+    """The envelope of an error that left no result."""
+    return _dump(command, "error", None, (failure,))
+
+
+def _dump(command: str, status: str, data: object, failures: Iterable[Failure]) -> str:
+    return json.dumps(
+        {
+            "eymail": VERSION,
+            "command": command,
+            "status": status,
+            "data": data,
+            "errors": [_plain(failure) for failure in failures],
+        }
+    )
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = (field for field in fields(value) if field.metadata.get("json", True))
+        return {field.name: _plain(getattr(value, field.name)) for field in shown}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return _scalar(value)
+
+
+def _scalar(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)

@@ -1,0 +1,84 @@
+"""One printer for all results: a table on a terminal, tab-separated lines in a pipe.
+
+The result goes to stdout and nothing else does; notes and errors go to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TextIO
+
+from eymail.model import Failure, Result, View
+from eymail.output.escape import clean, plain_cell
+from eymail.output.json import envelope, error_envelope
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TABLE = "table"
+    PLAIN = "plain"
+    JSON = "json"
+
+
+@dataclass(frozen=True)
+class Printer:
+    """Writes results in one format. ``color`` is always, never or auto."""
+
+    format: Format
+    color: str = "auto"
+    quiet: bool = False
+    out: TextIO | None = None
+    err: TextIO | None = None
+
+    def result(self, command: str, result: Result) -> None:
+        """The result on stdout; its notes and failures on stderr."""
+        if self.format is Format.JSON:
+            self._out(envelope(command, result))
+            return
+        view = result.view()
+        if self.format is Format.TABLE:
+            self._table(view)
+        else:
+            self._plain(view)
+        for failure in result.failures:
+            self._failure(failure)
+
+    def error(self, command: str, failure: Failure) -> None:
+        """An error that left no result."""
+        if self.format is Format.JSON:
+            self._out(error_envelope(command, failure))
+        else:
+            self._failure(failure)
+
+    def note(self, message: str) -> None:
+        """A remark beside the result."""
+        if not self.quiet:
+            print(clean(message), file=self.err or sys.stderr)
+
+    def _out(self, line: str) -> None:
+        print(line, file=self.out or sys.stdout)
+
+    def _plain(self, view: View) -> None:
+        for row in view.rows:
+            self._out("\t".join(plain_cell(cell) for cell in row))
+        self._notes(view.notes)
+
+    def _table(self, view: View) -> None:
+        from eymail.output.table import print_table
+
+        print_table(view, self.out or sys.stdout, self.color)
+        self._notes(view.notes)
+
+    def _notes(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            self.note(note)
+
+    def _failure(self, failure: Failure) -> None:
+        stream = self.err or sys.stderr
+        print(f"eymail: {clean(failure.message)}", file=stream)
+        if failure.hint:
+            print(f"  {clean(failure.hint)}", file=stream)

@@ -1,0 +1,42 @@
+"""Tables for a terminal, by rich."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from eymail.model import View
+from eymail.output.escape import clean, plain_cell
+
+_STYLES = {
+    "ok": "green", "done": "green", "passed": "green",
+    "failed": "bold red", "error": "bold red",
+    "not checked": "yellow", "not run": "yellow", "warning": "yellow", "planned": "yellow",
+    "shown once": "bold cyan",
+}  # fmt: skip
+
+
+def print_table(view: View, out: TextIO, color: str) -> None:
+    """Print a view with its title; the status column's words are coloured."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(
+        file=out,
+        force_terminal={"always": True, "never": False}.get(color),
+        no_color=True if color == "never" else None,
+        highlight=False,
+    )
+    if view.title:
+        console.print(Text(clean(view.title), style="bold"))
+    if not view.rows:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in view.columns:
+        table.add_column(column, overflow="fold")
+    status = view.columns.index(view.status_column) if view.status_column else -1
+    for row in view.rows:
+        style = _STYLES.get(str(row[status]), "") if status >= 0 else ""
+        table.add_row(*(Text(plain_cell(cell), style if at == status else "") for at, cell in enumerate(row)))
+    console.print(table)
