@@ -1,0 +1,184 @@
+"""The main job, told and proved on a cluster of its own: `make demo`.
+
+Each command is printed with its real output, and what it should have brought about is
+asked of the other end: the mailbox, the outside host, the queue. What is missing ends
+the demo with exit code 1. Whatever ends it, the lab is taken down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LAB = "demo"
+EYMAIL = str(Path(sys.executable).parent / "eymail")
+SOURCE, DEDICATED = "198.18.{n}.10", "198.18.{n}.11"
+DEAD = ("busy.example", "later.example", "refused.example", "noroute.example", "servfail.example")
+CATCHALL = "catchall@example.com"
+
+
+class Missing(Exception):
+    """Something that the demo promised did not happen."""
+
+
+def say(text: str) -> None:
+    print(f"\n# {text}", flush=True)
+
+
+def shown(argv: list[str], input: str | None = None, code: int = 0) -> str:
+    """Run a command, print it and its output, and insist on its exit code."""
+    print(f"$ {shlex.join(argv)}", flush=True)
+    done = subprocess.run(_real(argv), input=input, capture_output=True, text=True, check=False, timeout=120)
+    print(done.stdout + done.stderr, end="", flush=True)
+    if done.returncode != code:
+        raise Missing(f"exit code {done.returncode} instead of {code}: {shlex.join(argv)}")
+    return done.stdout
+
+
+def quiet(argv: list[str]) -> str:
+    """Run a command that asks the other end; its output is not part of the story."""
+    done = subprocess.run(_real(argv), capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        raise Missing(f"exit code {done.returncode}: {shlex.join(argv)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _real(argv: list[str]) -> list[str]:
+    """The administrator's commands run outside the cluster, ``lab`` ones on this machine."""
+    if argv[:2] == ["eymail", "lab"]:
+        verb, rest = argv[2], argv[3:]
+        return [EYMAIL, "lab", verb, "--name", LAB, *rest]
+    return [EYMAIL, "lab", "run", "--name", LAB, "--", *argv]
+
+
+def inside(host: str, *argv: str) -> list[str]:
+    return ["eymail", "lab", "exec", host, "--", *argv]
+
+
+def wait(what: str, found: Callable[[], bool], seconds: float = 20) -> None:
+    """Ask until it is so, or say what is missing."""
+    deadline = time.monotonic() + seconds
+    while not found():
+        if time.monotonic() > deadline:
+            raise Missing(what)
+        time.sleep(0.1)
+
+
+def insist(what: str, true: bool) -> None:
+    if not true:
+        raise Missing(what)
+
+
+def send(host: str, server: str, sender: str, recipient: str, subject: str) -> None:
+    """One message by SMTP from a host of the lab."""
+    mail = ["--server", server, "--from", sender, "--to", recipient, "--header", f"Subject: {subject}"]
+    shown(inside(host, "swaks", "--silent", "2", *mail))
+
+
+def delivered(mailbox: str) -> Iterator[tuple[str, str]]:
+    """Envelope-To and subject of every message in a mailbox, asked of Dovecot."""
+    text = quiet(inside("mail1", "doveadm", "-f", "json", "fetch", "-u", mailbox, "hdr", "all"))
+    for message in json.loads(text):
+        headers = dict(re.findall(r"(?m)^([\w-]+): *(.*?)\r?$", message["hdr"]))
+        yield headers.get("Envelope-to", headers.get("Envelope-To", "")), headers.get("Subject", "")
+
+
+def seen_from(subject: str) -> list[str]:
+    """The client addresses from which the outside MX got messages with this subject."""
+    lines = quiet(inside("mx-accept", "sh", "-c", "cat /var/lib/standin/messages.jsonl || true")).splitlines()
+    records = [json.loads(line) for line in lines]
+    return [record["peer"] for record in records if f"Subject: {subject}" in record.get("data", "")]
+
+
+def source_address() -> None:
+    say("Which address does our mail come from?")
+    out = shown(["eymail", "spf", "ey04"])
+    insist("the cluster's source address is published", SOURCE_ADDRESS in out.split())
+
+
+def catchalls() -> None:
+    say("Every address of example.com, and of its subdomains, to one mailbox")
+    shown(["eymail", "mailbox", "add", "real@example.com"])
+    out = shown(["eymail", "catchall", "add", "example.com", "--json"])
+    secrets = json.loads(out)["data"]["secrets"]
+    PASSWORD.append(next(secret["value"] for secret in secrets if CATCHALL in secret["label"]))
+    shown(["eymail", "catchall", "add", "example.com", "--subdomains"])
+    shown(["eymail", "route", "noreply@wombat.example.com"])
+
+    say("Mail from outside")
+    recipients = ("wombat@example.com", "incoming@foo.example.com", "noreply@wombat.example.com")
+    for recipient in (*recipients, "real@example.com"):
+        send("workstation", "mx.ey04.engineyard.com", "someone@accept.example", recipient, f"to {recipient}")
+    wait("three messages in the catchall", lambda: len(list(delivered(CATCHALL))) == 3)
+    insist("each with the address it was sent to", {to for to, _ in delivered(CATCHALL)} == set(recipients))
+    wait(
+        "the real mailbox keeps its own",
+        lambda: list(delivered("real@example.com")) == [("real@example.com", "to real@example.com")],
+    )
+    print("arrived: 3 in catchall@example.com, 1 in real@example.com")
+
+
+def outgoing() -> None:
+    say("A slice's mail leaves by the source address, a customer's by its own")
+    send("slice1", "smtp", "app@example.com", "you@accept.example", "from the cluster")
+    send("slice1", "smtp", "shop@customer.example", "you@accept.example", "from the customer")
+    for subject, address in (("from the cluster", SOURCE_ADDRESS), ("from the customer", DEDICATED_ADDRESS)):
+        wait(f"the outside MX got the mail {subject}", lambda subject=subject: bool(seen_from(subject)))
+        insist(f"{subject}: seen from {address}", seen_from(subject) == [address])
+        print(f"mx-accept saw the mail {subject} come from {address}")
+
+
+def stuck() -> None:
+    say("Mail to dead hosts goes to the deferred host; the relays stay empty")
+    for domain in DEAD:
+        send("slice1", "smtp", "app@example.com", f"you@{domain}", f"to {domain}")
+    wait("all of it on the deferred host", lambda: queued("deferred1") == len(DEAD), 60)
+    insist("the relays' queues are empty", queued("relay1") + queued("relay2") == 0)
+    out = shown(["eymail", "queue", "summary"])
+    insist("each dead domain is named", all(domain in out for domain in DEAD))
+
+
+def queued(host: str) -> int:
+    return int(quiet(inside(host, "exim4", "-bpc")))
+
+
+def tunnelled() -> None:
+    say("IMAP from outside: refused directly, open through a slice")
+    address = "10.44.{n}.14".format(n=SUBNET)
+    shown(["curl", "--silent", "--show-error", "--max-time", "5", f"imap://{address}/"], code=7)
+    test = ["eymail", "tunnel", "imap", "slice1", "--test", "--user", CATCHALL, "--password-stdin"]
+    out = shown(test, input=PASSWORD[0] + "\n")
+    insist("the login passed", bool(re.search(r"(?m)^login\tok\b", out)))
+
+
+def undone() -> None:
+    say("What was changed, and one change taken back")
+    shown(["eymail", "history"])
+    newest = json.loads(quiet(["eymail", "history", "--json"]))["data"]["entries"][0]
+    shown(["eymail", "undo", str(newest["id"]), "--yes"])
+    rcpt = ["--server", "mx.ey04.engineyard.com", "--quit-after", "RCPT", "--to", "incoming@foo.example.com"]
+    shown(inside("workstation", "swaks", "--silent", "3", *rcpt), code=24)
+    print("mail to incoming@foo.example.com is refused again")
+
+
+@contextmanager
+def lab() -> Iterator[None]:
+    """A cluster for the time of the demo."""
+    try:
+        shown(["eymail", "lab", "up"])
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        shown(["eymail", "lab", "down"])
+
+
+SCENES = (source_address, catchalls, outgoing, stuck, tunnelled, undone)
