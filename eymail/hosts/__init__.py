@@ -11,6 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol
 
+from eymail.errors import HostError
+
+OUTPUT_LIMIT = 256 * 1024 * 1024
+_COMPLAINT_SHOWN = 300
+
 
 @dataclass(frozen=True)
 class Completed:
@@ -37,8 +42,11 @@ class Process(Protocol):
     def stdin(self) -> IO[bytes]: ...
     @property
     def stdout(self) -> IO[bytes]: ...
+    def complaint(self) -> str:
+        """The beginning of what it has said on its standard error so far."""
+
     def close(self) -> None:
-        """End it and let go of it."""
+        """End it and let go of it: standard input is closed, and what does not end then is stopped."""
 
 
 class Host(Protocol):
@@ -53,7 +61,8 @@ class Host(Protocol):
         """Run a command to its end, ``timeout`` seconds at most.
 
         With ``check``, an exit code other than 0 raises HostError with what the
-        command said on its standard error.
+        command said on its standard error. More than OUTPUT_LIMIT bytes of output
+        are an error, so no host can fill this one's memory.
         """
 
     def start(self, argv: Sequence[str]) -> Process:
@@ -73,3 +82,12 @@ class Host(Protocol):
 
     def close(self) -> None:
         """Let go of the connection, if there is one. May be called twice."""
+
+
+def ended(name: str, argv: Sequence[str], completed: Completed, check: bool) -> Completed:
+    """The completed command, or with ``check`` HostError when its exit code is not 0."""
+    if not check or completed.code == 0:
+        return completed
+    said = " ".join(completed.stderr[-4096:].decode("utf-8", "replace").split())
+    detail = f": {said[-_COMPLAINT_SHOWN:]}" if said else ""
+    raise HostError(f"{name}: {argv[0]} ended with code {completed.code}{detail}")
