@@ -61,9 +61,7 @@ def stale() -> list[Path]:
     """The generated files that are missing, out of date, or no longer made."""
     made = pages()
     wrong = [
-        path
-        for path, text in made.items()
-        if not (TOP / path).exists() or (TOP / path).read_text() != text
+        path for path, text in made.items() if not (TOP / path).exists() or (TOP / path).read_text() != text
     ]
     extra = [Path("man") / path.name for path in (TOP / "man").glob("*.1")]
     return sorted({*wrong, *(path for path in extra if path not in made)})

@@ -1,0 +1,101 @@
+"""Bad input gets one sentence, a hint and the right exit code; with --json, the envelope."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+EYMAIL = [sys.executable, "-m", "eymail"]
+
+
+def eymail(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run eymail as a process of its own, with no configuration but what is given."""
+    clean = {name: value for name, value in os.environ.items() if name != "EYMAIL_CONFIG"}
+    clean |= {"XDG_CONFIG_HOME": "/nonexistent", **(env or {})}
+    return subprocess.run(
+        [*EYMAIL, *args], capture_output=True, text=True, env=clean, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "sentence"),
+    [
+        (["--config", "/nonexistent", "cluster", "list"], 1, "cannot read the configuration /nonexistent"),
+        (["catchall", "add", "bad domain"], 2, "'bad domain' is not a domain name"),
+        (["catchall", "add", "example.com", "--to", "nobody"], 2, "'nobody' is not a mail address"),
+        (["mailbox", "add", "a\x1b[31m@example.com"], 2, "is not a mail address"),
+        (["mailbox", "add"], 2, "Missing argument"),
+        (["nosuch"], 2, "no such command 'nosuch'"),
+        (["queu"], 2, "no such command 'queu'"),
+        (["spf", "--nosuch", "ey04"], 2, "No such option"),
+        (["cluster", "show", "ey04"], 1, "there is no configuration file"),
+        (["queue", "list", "--older", "soon"], 2, "soon"),
+        (["undo", "first"], 2, "not a valid integer"),
+    ],
+)
+def test_bad_input(args: list[str], code: int, sentence: str) -> None:
+    told = eymail(*args)
+    assert told.returncode == code, told.stderr
+    assert sentence in told.stderr
+    assert told.stdout == ""
+    assert "Traceback" not in told.stderr
+    assert "\x1b" not in told.stderr
+
+    envelope = json.loads(eymail(*args, "--json").stdout)
+    assert envelope["eymail"] == 1
+    assert envelope["status"] == "error"
+    assert envelope["data"] is None
+    assert sentence in envelope["errors"][0]["message"]
+
+
+def test_the_hint_names_the_nearest_command() -> None:
+    assert "did you mean queue?" in eymail("queu").stderr
+
+
+def test_a_wrong_setting_is_named_with_the_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "eymail.toml"
+    file.write_text("[clusters.ey04]\nnetwrok = '10.44.0.0/24'\n")
+    told = eymail("--config", str(file), "cluster", "list")
+    assert told.returncode == 1
+    assert f"{file}: clusters.ey04.netwrok is not a known setting" in told.stderr
+    assert "did you mean network?" in told.stderr
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    process = subprocess.Popen([*EYMAIL, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.wait(30)
+
+
+def test_ctrl_c_is_130_and_no_traceback(tmp_path: Path) -> None:
+    fifo = tmp_path / "eymail.toml"
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        [*EYMAIL, "--config", str(fifo), "cluster", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    writer = _opened_for_reading(fifo)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    os.close(writer)
+    assert process.returncode == 130
+    assert stderr == b"eymail: interrupted\n"
+
+
+def _opened_for_reading(fifo: Path) -> int:
+    """The writing end, which can be opened only once somebody reads the other."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
