@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, overload
 
 import click
 
@@ -35,18 +36,24 @@ class Group(click.Group):
 
     command_class = Command
 
+    @overload
+    def command(self, function: Callable[..., Any], /) -> click.Command: ...
+    @overload
+    def command(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]: ...
     def command(self, *args: Any, **kwargs: Any) -> Any:
+        if args and callable(args[0]):
+            return self.command(*args[1:], **kwargs)(args[0])
         make = super().command(*args, **kwargs)
         return lambda function: make(global_options(function))
 
 
-def command(*args: Any, **kwargs: Any) -> Any:
+def command(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """A command that stands at the top of the tree."""
     make = click.command(*args, cls=Command, **kwargs)
     return lambda function: make(global_options(function))
 
 
-def group(*args: Any, **kwargs: Any) -> Any:
+def group(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Group]:
     """A noun that stands at the top of the tree."""
     return click.group(*args, cls=Group, **kwargs)
 
