@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from eymail.errors import HostError, NotFound
 
 if TYPE_CHECKING:
-    from eymail.errors import EymailError
     from eymail.exim.scanner import Line
     from eymail.hosts import Host
 
@@ -54,7 +53,7 @@ def scan_on(host: Host, filters: Mapping[str, Any], *, sums: bool, timeout: floa
     lines = tuple(_lines(host.name, done.stdout))
     last = lines[-1]["kind"] if lines else ""
     if last == "error":
-        raise _cannot_scan(lines[-1]["code"], f"{host.name}: ", lines[-1]["message"])
+        raise HostError(f"{host.name}: {lines[-1]['message']}", _hint(lines[-1]["code"]))
     if last != "end":
         raise HostError(f"{host.name}: the scanner ended early", "what it counted is not shown; try again")
     return lines
@@ -78,12 +77,11 @@ def scan_here(spool: str, filters: Mapping[str, Any], *, sums: bool) -> tuple[Li
     try:
         return tuple(scanner.scan(spool, filters, sums=sums))
     except scanner.CannotScan as error:
-        raise _cannot_scan(error.code, "", str(error)) from error
+        kind = HostError if error.code == "denied" else NotFound
+        raise kind(str(error), _hint(error.code)) from error
 
 
-def _cannot_scan(code: str, where: str, what: str) -> EymailError:
+def _hint(code: str) -> str:
     if code == "denied":
-        hint = "a queue is read by root, or by a member of Exim's own group (Debian-exim)"
-        return HostError(f"{where}may not read the queue: {what}", hint)
-    hint = "name the directory that holds input and msglog, such as /var/spool/exim4"
-    return NotFound(f"{where}there is no Exim spool: {what}", "" if where else hint)
+        return "a queue is read by root, or by a member of Exim's own group (Debian-exim)"
+    return "a spool is the directory that holds input and msglog, such as /var/spool/exim4"

@@ -116,9 +116,10 @@ class Scan:
             for directory in directories(Path(self._spool)):
                 yield from self._in_directory(Reader(directory))
         except PermissionError as error:
-            raise CannotScan("denied", os.fsdecode(error.filename or self._spool)) from error
+            place = os.fsdecode(error.filename or self._spool)
+            raise CannotScan("denied", f"may not read the queue in {place}") from error
         except (NotASpool, OSError) as error:
-            raise CannotScan("missing", self._spool) from error
+            raise CannotScan("missing", f"there is no Exim spool in {self._spool}") from error
 
     def _in_directory(self, reader: Reader) -> Iterator[tuple[Message, list[Held], bool]]:
         try:
@@ -165,7 +166,9 @@ def find_exim() -> tuple[str, str]:
         spool = told.stdout.partition(b" = ")[2].strip()
         if spool:
             return program, os.fsdecode(spool)
-        raise CannotScan("denied", f"{program} -bP spool_directory: {text(told.stderr.strip())}")
+        raise CannotScan(
+            "denied", f"{program} does not tell its spool_directory: {text(told.stderr.strip())}"
+        )
     raise CannotScan("missing", "there is no Exim")
 
 

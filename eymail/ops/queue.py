@@ -301,7 +301,7 @@ def _notes_of(one: HostQueue) -> Iterable[str]:
     if one.malformed:
         more = len(one.malformed) - _NAMED_MALFORMED
         named = ", ".join(one.malformed[:_NAMED_MALFORMED]) + (f" and {more} more" if more > 0 else "")
-        yield f"{one.host}: {len(one.malformed)} malformed files not counted: {named}"
+        yield f"{one.host}: not counted, for malformed: {named}"
     if not one.retry_database:
         yield f"{one.host}: the retry database could not be read, so some causes are not known"
 
