@@ -236,7 +236,11 @@ def _tls(table: Table) -> TlsSettings:
 
 def _cluster(name: str, table: Table) -> Cluster:
     zone = table.parsed("zone", parse_domain, f"{name}.engineyard.com")
-    spf_name = table.text("spf_name", "_spf.{cluster}.engineyard.com").replace("{cluster}", name)
+    spf_name = table.parsed(
+        "spf_name",
+        lambda text: parse_domain(text.replace("{cluster}", name), service_labels=True),
+        "_spf.{cluster}.engineyard.com",
+    )
     cluster = Cluster(
         name=name,
         zone=zone,
@@ -244,11 +248,11 @@ def _cluster(name: str, table: Table) -> Cluster:
         network=table.optional("network", IPv4Network),
         source_address=table.optional("source_address", IPv4Address),
         postmaster=table.parsed("postmaster", _address, f"postmaster@{zone}"),
-        name_servers=table.texts("name_servers"),
-        size_limit=table.text("size_limit", Cluster.size_limit),
+        name_servers=tuple(table.each("name_servers", parse_domain)),
+        size_limit=table.parsed("size_limit", _size, Cluster.size_limit),
         block_lists=tuple(table.each("block_lists", parse_domain)),
-        tls_certificate=table.text("tls_certificate", Cluster.tls_certificate),
-        tls_key=table.text("tls_key", Cluster.tls_key),
+        tls_certificate=table.parsed("tls_certificate", _path, Cluster.tls_certificate),
+        tls_key=table.parsed("tls_key", _path, Cluster.tls_key),
         dedicated=tuple(_dedicated(entry) for entry in table.list_of_tables("dedicated")),
         hosts=tuple(_host(host, entry) for host, entry in table.tables("hosts")),
     )
@@ -297,3 +301,15 @@ def _check_hosts(cluster: Cluster, table: Table) -> None:
 
 def _address(text: str) -> str:
     return str(Address.parse(text))
+
+
+def _size(text: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}[KMG]?", text):
+        raise ValueError("a size looks like 50M")
+    return text
+
+
+def _path(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", text):
+        raise ValueError("an absolute path of letters, digits, and . _ -")
+    return text

@@ -15,7 +15,8 @@ from eymail.errors import EymailError, InvalidInput
 Cell = str | int | float | bool | None
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-_DOT_ATOM = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# Without the slash of RFC 5322 section 3.2.3: a mailbox is a directory of that name.
+_DOT_ATOM = re.compile(r"[a-z0-9!#$%&'*+=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+=?^_`{|}~-]+)*")
 _SHOWN_OF_BAD_INPUT = 60
 
 

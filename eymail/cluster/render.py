@@ -1,0 +1,221 @@
+"""Every host's configuration, rendered from the inventory.
+
+A role has a list of files, each with its template; a template gets plain values that the
+configuration has already checked, so nothing in an inventory can end a line or a string.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, Any
+
+from eymail.cluster.complete import Complete, complete
+from eymail.config import Cluster, DirectorySettings, HostEntry, Role
+from eymail.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+DNS = "dns"
+"""The place of zone files among the hosts; they go wherever the zones are served."""
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A file as it is to lie on a host; ``host`` is DNS for zone files."""
+
+    host: str
+    path: str
+    content: str
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A template and where its file goes."""
+
+    template: str
+    path: str
+    mode: int = 0o644
+    group: str = "root"
+
+
+_EXIM = "/etc/exim4/exim4.conf"
+_SSHD = _Source("sshd.conf.j2", "/etc/ssh/sshd_config.d/eymail.conf")
+_ADDRESSES = _Source("addresses.sh.j2", "/etc/network/if-up.d/eymail-addresses", 0o755)
+_QUEUE_RUNNERS = _Source("exim4.default.j2", "/etc/default/exim4")
+_FILES: dict[Role, tuple[_Source, ...]] = {
+    Role.GATEWAY: (_Source("nftables.conf.j2", "/etc/nftables.conf", 0o755), _ADDRESSES, _SSHD),
+    Role.LOAD_BALANCER: (_Source("haproxy.cfg.j2", "/etc/haproxy/haproxy.cfg"), _SSHD),
+    Role.RELAY: (_Source("relay.exim.j2", _EXIM), _QUEUE_RUNNERS, _ADDRESSES, _SSHD),
+    Role.DEFERRED: (_Source("deferred.exim.j2", _EXIM), _QUEUE_RUNNERS, _ADDRESSES, _SSHD),
+    Role.MAIL: (
+        _Source("mail.exim.j2", _EXIM),
+        _QUEUE_RUNNERS,
+        _Source("dovecot.conf.j2", "/etc/dovecot/dovecot.conf"),
+        _Source("dovecot-directory.conf.j2", "/etc/dovecot/directory.conf.ext", 0o640, "dovecot"),
+        _SSHD,
+    ),
+    Role.SLICE: (_SSHD,),
+}
+
+
+def render(cluster: Cluster, directory: DirectorySettings) -> tuple[RenderedFile, ...]:
+    """Every file of every host of the cluster, and its zones.
+
+    Raises ConfigError when the inventory lacks what a working cluster needs.
+    """
+    whole = complete(cluster)
+    files = [*_host_files(whole, directory), *_zone_files(whole)]
+    environment = _environment()
+    return tuple(make(environment) for make in files)
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("eymail.cluster", "templates")
+    # Nothing here is HTML: escaping for it would break every file.
+    return Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+
+
+_Make = Callable[["Environment"], RenderedFile]
+
+
+def _host_files(whole: Complete, directory: DirectorySettings) -> Iterator[_Make]:
+    for host in whole.cluster.hosts:
+        context = _context(whole, host, directory)
+        for source in _FILES[host.role]:
+            if source is _ADDRESSES and not context["extra"]:
+                continue
+            yield _maker(host.name, source, {**context, "path": source.path})
+
+
+def _maker(host: str, source: _Source, context: dict[str, Any]) -> _Make:
+    def make(environment: Environment) -> RenderedFile:
+        content = environment.get_template(source.template).render(context)
+        return RenderedFile(host, source.path, content, source.mode, "root", source.group)
+
+    return make
+
+
+def _context(whole: Complete, host: HostEntry, directory: DirectorySettings) -> dict[str, Any]:
+    cluster = whole.cluster
+    return {
+        "cluster": cluster,
+        "host": host,
+        "inner_addresses": whole.inner_addresses,
+        "balancers": whole.addresses(Role.LOAD_BALANCER),
+        "relay_hosts": cluster.with_role(Role.RELAY),
+        "relays": whole.sending_addresses(Role.RELAY),
+        "deferred": whole.addresses(Role.DEFERRED),
+        "senders": whole.sending_addresses(Role.RELAY, Role.DEFERRED),
+        "slices": [entry for entry in cluster.with_role(Role.SLICE) if entry.public],
+        "mail_hosts": [entry for entry in cluster.with_role(Role.MAIL) if entry.public],
+        "dedicated": _dedicated(cluster, host),
+        "directory_file": _directory_file(directory),
+        **_extra_addresses(whole, host),
+        **_forwards(whole, host),
+    }
+
+
+def _dedicated(cluster: Cluster, host: HostEntry) -> list[dict[str, Any]]:
+    """The dedicated addresses that matter on this host: all on the gateway, elsewhere its own."""
+    return [
+        {
+            "address": entry.address,
+            "domains": entry.domains,
+            "inside": entry.inside.get(host.name),
+            "all_inside": list(entry.inside.values()),
+        }
+        for entry in cluster.dedicated
+        if host.role is Role.GATEWAY or host.name in entry.inside
+    ]
+
+
+def _directory_file(directory: DirectorySettings) -> str:
+    match = re.fullmatch(r"sqlite:///(/[\w./-]+)", directory.url)
+    if not match:
+        raise ConfigError(
+            f"the mail host's look-ups are rendered for SQLite, and directory.url is {directory.url!r}",
+            "write it as sqlite:////var/lib/eymail/directory.db",
+        )
+    return match[1]
+
+
+def _extra_addresses(whole: Complete, host: HostEntry) -> dict[str, Any]:
+    """What a host holds beside its main address, and the address on whose interface that goes."""
+    cluster = whole.cluster
+    if host.role is Role.GATEWAY:
+        public = [entry.public for entry in cluster.hosts if entry.public and entry.role is not Role.GATEWAY]
+        extra = [*(entry.address for entry in cluster.dedicated), *public]
+        return {"near": cluster.source_address, "extra": extra, "length": 24}
+    inside = [entry.inside[host.name] for entry in cluster.dedicated if host.name in entry.inside]
+    return {"near": host.address, "extra": inside, "length": whole.network.prefixlen}
+
+
+def _forwards(whole: Complete, host: HostEntry) -> dict[str, Any]:
+    """Where this host's sshd lets a connection be forwarded to."""
+    cluster = whole.cluster
+    if host.role is Role.GATEWAY:
+        others = (entry for entry in cluster.hosts if entry.role is not Role.GATEWAY)
+        reason = "Administrators reach the other hosts by way of here: their SSH and nothing else."
+        return {"forwards": [f"{entry.address}:22" for entry in others], "reason": reason}
+    if host.role is Role.SLICE:
+        reason = "Tunnels lead to the mail host and to the name smtp, and nowhere else."
+        return {"forwards": list(_tunnel_ends(whole)), "reason": reason}
+    return {"forwards": [], "reason": ""}
+
+
+def _tunnel_ends(whole: Complete) -> Iterator[str]:
+    zone = whole.cluster.zone
+    for mail in whole.cluster.with_role(Role.MAIL):
+        for end in (str(mail.address), mail.name, f"{mail.name}.{zone}"):
+            yield from (f"{end}:{port}" for port in (143, 993, 110, 995))
+    for end in (*whole.addresses(Role.LOAD_BALANCER), "smtp", f"smtp.{zone}"):
+        yield f"{end}:25"
+
+
+def _zone_files(whole: Complete) -> Iterator[_Make]:
+    cluster = whole.cluster
+    common = {
+        "cluster": cluster,
+        "name_servers": cluster.name_servers,
+        "balancers": whole.addresses(Role.LOAD_BALANCER),
+        "mail_hosts": [entry for entry in cluster.with_role(Role.MAIL) if entry.public],
+        "dedicated": [
+            {"name": whole.outward_name(entry.address), "address": entry.address}
+            for entry in cluster.dedicated
+        ],
+        "spf_name": cluster.spf_name,
+        "spf_record": spf_record(cluster),
+    }
+    yield _zone("cluster.zone.j2", cluster.zone, common)
+    for zone, pointers in _reverse_zones(whole):
+        yield _zone("reverse.zone.j2", zone, {**common, "zone": zone, "pointers": pointers})
+
+
+def _zone(template: str, zone: str, context: dict[str, Any]) -> _Make:
+    path = f"/zones/{zone}.zone"
+    return _maker(DNS, _Source(template, path), {**context, "path": path})
+
+
+def spf_record(cluster: Cluster) -> str:
+    """The SPF record that publishes the cluster's source addresses (RFC 7208 section 3)."""
+    addresses = (cluster.source_address, *(entry.address for entry in cluster.dedicated))
+    return " ".join(["v=spf1", *(f"ip4:{address}" for address in addresses), "~all"])
+
+
+def _reverse_zones(whole: Complete) -> Iterator[tuple[str, list[tuple[IPv4Address, str]]]]:
+    """Each /24 that holds an address of the cluster, with its pointers (RFC 1035 section 3.5)."""
+    zones: dict[str, list[tuple[IPv4Address, str]]] = {}
+    for address, name in whole.names():
+        network = IPv4Network((address, 24), strict=False)
+        zone = network.network_address.reverse_pointer.removeprefix("0.")
+        zones.setdefault(zone, []).append((address, name))
+    yield from sorted(zones.items())
