@@ -66,6 +66,10 @@ class Diagnosis:
         if error and not _OF_ONE_MESSAGE.search(error):
             self._by_domain[recipient.rpartition(b"@")[2].lower()] = error
 
+    def merge(self, other: Diagnosis) -> None:
+        """Add what another process learnt."""
+        self._by_domain.update(other._by_domain)
+
     def look_further(self, pending: list[tuple[Message, list[Held]]]) -> bool:
         """Find the causes that the first look left open.
 

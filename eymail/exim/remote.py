@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from eymail.errors import HostError, NotFound
 
 if TYPE_CHECKING:
-    from eymail.exim.scanner import Line
+    from eymail.exim.tally import Line
     from eymail.hosts import Host
 
 # In the order in which they import each other.
-_MODULES = ("reasons", "spool_file", "causes", "spool", "query", "diagnosis", "scanner")
+MODULES = ("reasons", "spool_file", "causes", "spool", "query", "diagnosis", "tally", "scanner")
 _LOADER = """\
 import sys, types
 def load(name, source=""):
@@ -37,7 +37,7 @@ load("eymail.exim")
 @cache
 def program() -> bytes:
     """The scanner as one self-contained program; it takes its request as its argument."""
-    loads = [f"load({f'eymail.exim.{name}'!r}, {_source(name)!r})\n" for name in _MODULES]
+    loads = [f"load({f'eymail.exim.{name}'!r}, {_source(name)!r})\n" for name in MODULES]
     run = 'sys.modules["eymail.exim.scanner"].main(sys.argv[1])\n'
     return "".join((_LOADER, *loads, run)).encode()
 

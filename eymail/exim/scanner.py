@@ -13,18 +13,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
-from eymail.exim import reasons
 from eymail.exim.diagnosis import Diagnosis, Held
-from eymail.exim.query import Query, domain_of, text
-from eymail.exim.spool import Message, NotASpool, Reader, directories
+from eymail.exim.query import Query, text
+from eymail.exim.spool import Directory, Message, NotASpool, Reader, directories
+from eymail.exim.tally import Line, Tally
 
-_LONGEST_ERROR = 400
 _EXIM = ("/usr/sbin/exim4", "/usr/sbin/exim", "/usr/exim/bin/exim")
-
-Line = dict[str, Any]
+_FILES_FOR_TWO = 15000
+_MOST_PROCESSES = 4
 
 
 class CannotScan(Exception):
@@ -35,126 +36,103 @@ class CannotScan(Exception):
         self.code = code
 
 
-class Rows:
-    """A line for each message, at once."""
+class Look:
+    """One process's look at its share of the messages; a share is told by the id alone.
 
-    def add(self, message: Message, held: list[Held], _wanted: list[Held]) -> Iterator[Line]:
-        envelope = message.envelope
-        recipients = [[text(one.recipient), one.reason, text(one.error[:_LONGEST_ERROR])] for one in held]
-        yield {
-            "kind": "message", "id": text(message.id), "queue": message.queue, "received": envelope.received,
-            "size": message.size, "sender": text(envelope.sender), "frozen": envelope.frozen,
-            "recipients": recipients,
-        }  # fmt: skip
+    So messages that come and go between two listings are neither missed nor counted twice.
+    """
 
-    def finish(self) -> Iterator[Line]:
-        return iter(())
-
-
-class Sums:
-    """A line for each recipient domain and reason, at the end."""
-
-    def __init__(self) -> None:
-        self._groups: dict[tuple[str, str], list[int]] = {}
-
-    def add(self, message: Message, _held: list[Held], wanted: list[Held]) -> Iterator[Line]:
-        counts: dict[tuple[str, str], int] = {}
-        for one in wanted:
-            key = (domain_of(one.recipient), one.reason)
-            counts[key] = counts.get(key, 0) + 1
-        for key, count in (counts or {("", reasons.NONE_LEFT): 0}).items():
-            self._count(key, count, message)
-        return iter(())
-
-    def _count(self, key: tuple[str, str], recipients: int, message: Message) -> None:
-        envelope = message.envelope
-        group = self._groups.setdefault(key, [0, 0, 0, 0, envelope.received])
-        group[0] += 1
-        group[1] += recipients
-        group[2] += message.size
-        group[3] += envelope.frozen
-        group[4] = min(group[4], envelope.received)
-
-    def finish(self) -> Iterator[Line]:
-        for (domain, reason), (messages, recipients, size, frozen, oldest) in self._groups.items():
-            yield {
-                "kind": "group", "domain": domain, "reason": reason, "messages": messages,
-                "recipients": recipients, "size": size, "frozen": frozen, "oldest": oldest,
-            }  # fmt: skip
-
-
-class Scan:
-    """One look at one spool. ``exim`` is its program, empty where it must not be asked."""
-
-    def __init__(self, spool: str, query: Query, exim: str = "") -> None:
-        self._spool = spool
+    def __init__(self, query: Query, diagnosis: Diagnosis, *, sums: bool, share: int, shares: int) -> None:
         self._query = query
-        self._diagnosis = Diagnosis(spool, exim)
-        self._malformed: list[list[str]] = []
-        self._pending: list[tuple[Message, list[Held]]] = []
-        self._total = {"messages": 0, "recipients": 0, "size": 0, "frozen": 0}
-        self._oldest = 0
+        self._diagnosis = diagnosis
+        self._share, self._shares = share, shares
+        self.tally = Tally(sums=sums)
 
-    def lines(self, sink: Rows | Sums, now: float) -> Iterator[Line]:
-        """What was found, as lines. Raises CannotScan."""
-        for message, held, enough in self._messages():
-            if enough:
-                yield from self._judge(sink, message, held)
-            else:
-                self._pending.append((message, held))
-        told = not self._pending or self._diagnosis.look_further(self._pending)
-        for message, held in self._pending:
-            yield from self._judge(sink, message, held)
-        yield from sink.finish()
-        yield {
-            "kind": "end", "spool": self._spool, "now": int(now), "malformed": self._malformed,
-            "retry_database": told, "oldest": self._oldest or None, **self._total,
-        }  # fmt: skip
-
-    def _messages(self) -> Iterator[tuple[Message, list[Held], bool]]:
+    def at(self, directory: Directory) -> None:
+        """Judge the messages of a directory, or keep them pending. Raises PermissionError."""
         try:
-            for directory in directories(Path(self._spool)):
-                yield from self._in_directory(Reader(directory))
-        except PermissionError as error:
-            place = os.fsdecode(error.filename or self._spool)
-            raise CannotScan("denied", f"may not read the queue in {place}") from error
-        except (NotASpool, OSError) as error:
-            raise CannotScan("missing", f"there is no Exim spool in {self._spool}") from error
-
-    def _in_directory(self, reader: Reader) -> Iterator[tuple[Message, list[Held], bool]]:
+            reader = Reader(directory)
+        except FileNotFoundError:
+            return
         try:
-            for message_id in filter(self._query.wants_id, reader.ids):
+            for message_id in filter(self._mine, reader.ids):
                 message = reader.message(message_id)
                 if message is not None and self._query.wants(message):
-                    yield (message, *self._diagnosis.first_look(message, reader.log(message_id)))
+                    self._first_look(message, reader.log(message_id))
         finally:
-            self._malformed += [[text(name), wrong] for name, wrong in reader.malformed]
+            self.tally.malformed += [[text(name), wrong] for name, wrong in reader.malformed]
             reader.close()
 
-    def _judge(self, sink: Rows | Sums, message: Message, held: list[Held]) -> Iterator[Line]:
-        query = self._query
+    def _mine(self, message_id: bytes) -> bool:
+        mine = self._shares == 1 or crc32(message_id) % self._shares == self._share
+        return mine and self._query.wants_id(message_id)
+
+    def _first_look(self, message: Message, log: bytes | None) -> None:
+        held, enough = self._diagnosis.first_look(message, log)
+        if enough:
+            judge(self._query, self.tally, message, held)
+        else:
+            self.tally.pending.append((message, held))
+
+
+def judge(query: Query, tally: Tally, message: Message, held: list[Held]) -> None:
+    """Count a message whose errors are known, if it is meant."""
+    wanted = held
+    if query.by_recipient:
         wanted = [
             one for one in held if query.wants_recipient(one.recipient) and query.wants_reason(one.reason)
         ]
-        if query.by_recipient and not wanted:
-            return iter(())
-        self._count(message, wanted)
-        return sink.add(message, held, wanted)
+    if wanted or not query.by_recipient:
+        tally.add(message, held, wanted)
 
-    def _count(self, message: Message, wanted: list[Held]) -> None:
-        envelope = message.envelope
-        self._total["messages"] += 1
-        self._total["recipients"] += len(wanted)
-        self._total["size"] += message.size
-        self._total["frozen"] += envelope.frozen
-        self._oldest = min(self._oldest or envelope.received, envelope.received)
+
+def _look(
+    share: int, *, places: list[Directory], query: Query, spool: str, exim: str, sums: bool, shares: int
+) -> tuple[Tally, Diagnosis]:
+    diagnosis = Diagnosis(spool, exim)
+    look = Look(query, diagnosis, sums=sums, share=share, shares=shares)
+    for place in places:
+        look.at(place)
+    return look.tally, diagnosis
+
+
+def _looks(places: list[Directory], work: partial[tuple[Tally, Diagnosis]]) -> tuple[Tally, Diagnosis]:
+    """In one process, or in several where there is much to read and a CPU for each."""
+    files = sum(len(os.listdir(place.input)) for place in places)  # noqa: PTH208 - only their number
+    shares = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES) if files > _FILES_FOR_TWO else 1
+    if shares == 1:
+        return work(0, shares=1)
+    import multiprocessing
+
+    with multiprocessing.get_context("fork").Pool(shares) as pool:
+        (tally, diagnosis), *others = pool.map(partial(work, shares=shares), range(shares))
+    for other_tally, other_diagnosis in others:
+        tally.merge(other_tally)
+        diagnosis.merge(other_diagnosis)
+    return tally, diagnosis
 
 
 def scan(spool: str, filters: Mapping[str, Any], *, sums: bool, exim: str = "") -> Iterator[Line]:
-    """Scan one spool: groups or messages, then the ``end`` line. Raises CannotScan."""
+    """Scan one spool: groups or messages, then the ``end`` line. Raises CannotScan.
+
+    ``exim`` is the program that the spool belongs to, empty where it must not be asked.
+    """
     now = time.time()
-    sink = Sums() if sums else Rows()
-    return Scan(spool, Query(filters, now), exim).lines(sink, now)
+    query = Query(filters, now)
+    try:
+        places = directories(Path(spool))
+        work = partial(_look, places=places, query=query, spool=spool, exim=exim, sums=sums)
+        tally, diagnosis = _looks(places, work)
+    except PermissionError as error:
+        place = os.fsdecode(error.filename or spool)
+        raise CannotScan("denied", f"may not read the queue in {place}") from error
+    except (NotASpool, OSError) as error:
+        raise CannotScan("missing", f"there is no Exim spool in {spool}") from error
+    told = not tally.pending or diagnosis.look_further(tally.pending)
+    for message, held in tally.pending:
+        judge(query, tally, message, held)
+    yield from tally.sink.lines()
+    yield {**tally.end(), "spool": spool, "now": int(now), "retry_database": told}
 
 
 def find_exim() -> tuple[str, str]:

@@ -68,7 +68,8 @@ def directories(spool: Path) -> list[Directory]:
 def _layouts(queue: str, base: Path) -> Iterator[Directory]:
     """The directory itself, and one for each letter where the spool is split."""
     inputs, logs = base / "input", base / "msglog"
-    names = sorted(entry.name for entry in inputs.iterdir() if len(entry.name) == 1 and entry.is_dir())
+    with os.scandir(inputs) as entries:  # many more than directories: no Path is made of each
+        names = sorted(entry.name for entry in entries if len(entry.name) == 1 and entry.is_dir())
     yield Directory(queue, inputs, (logs, *(logs / name for name in names)))
     for name in names:
         yield Directory(queue, inputs / name, (logs / name, logs))

@@ -20,7 +20,7 @@ _FROZEN = re.compile(rb"^-frozen", re.MULTILINE)
 _WIRE_FORMAT = re.compile(rb"^-spool_file_wireformat", re.MULTILINE)
 _TREE_LINE = re.compile(rb"([YN])([YN]) ([^\0\n]*)\n")
 _COUNT_LINE = re.compile(rb"[ \t]*([-+]?\d+)[^\n]*\n")
-_HEADER_START = re.compile(rb"(\d+)([^\0])[ \t\n\v\f\r]*", re.DOTALL)
+_HEADER_START = re.compile(rb"(\d{1,18})([^\0])[ \t\n\v\f\r]*", re.DOTALL)
 
 _LENGTH_AND_NUMBER = re.compile(rb"(-?\d+),-?\d+\Z")
 _FLAGS = re.compile(rb"#(\d+)\Z")
@@ -190,9 +190,10 @@ def _headers(data: bytes, at: int) -> int:
         start = match(data, at)
         if start is None:
             raise Malformed("junk after the headers")
-        length = _number(start[1], "a header's length")
+        digits, kind = start.groups()
+        length = int(digits)
         at = start.end() + length
-        if start[2] != b"*":
+        if kind != b"*":
             size += length
     if at != end:
         raise Malformed("a header ends with the file")

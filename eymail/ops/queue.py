@@ -16,7 +16,7 @@ from eymail.ops.side_by_side import on_each
 
 if TYPE_CHECKING:
     from eymail.env import Env
-    from eymail.exim.scanner import Line
+    from eymail.exim.tally import Line
 
 EXIM_ROLES = (Role.RELAY, Role.DEFERRED, Role.MAIL)
 DEADLINE = 30.0

@@ -55,7 +55,7 @@ def test_it_runs_alone_and_tells_the_queue(tmp_path: Path) -> None:
 
 
 def test_it_needs_no_newer_python_than_3_9() -> None:
-    for name in ("reasons", "spool_file", "causes", "spool", "query", "diagnosis", "scanner"):
+    for name in remote.MODULES:
         source = Path(remote.__file__).with_name(f"{name}.py").read_text()
         tree = ast.parse(source, feature_version=(3, 9))
         for node in ast.walk(tree):
