@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 
 # A local part may be quoted and hold anything; parents stand in <> behind the address.
-_ADDRESS = rb'(?:"(?:[^"\\\n]|\\.)*"@[^\s>:]+|[^\s"<>]+?)'
+_ADDRESS = rb'(?:"(?:[^"\\\n]|\\.)*"@[^\s>:]+|[^\s"<>]+)'
 _STAMP = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [-+]\d{4})? "
 _DEFERRED = re.compile(
     rb"(?:" + _STAMP + rb")?(" + _ADDRESS + rb")((?: <" + _ADDRESS + rb">)*)"
@@ -21,7 +21,7 @@ _DEFERRED = re.compile(
     re.DOTALL,
 )
 _FAILED = re.compile(
-    rb"(?:" + _STAMP + rb")?(?:routing|\S+ transport|delivery) failed for (" + _ADDRESS + rb"): (.*)",
+    rb"(?:" + _STAMP + rb")?(?:routing|\S+ transport|delivery) failed for (.+?): (.*)",
     re.DOTALL,
 )
 _FUSED = re.compile(rb"(?<=.)" + _STAMP + rb"(?=" + _ADDRESS + rb"[^\n]{0,200} defer \(-?\d+\))")
@@ -50,12 +50,13 @@ def last_errors(log: bytes) -> dict[bytes, tuple[bytes, bytes]]:
 def _records(line: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The errors in one line: it may hold two records fused, or one without its stamp."""
     deferrals = line.count(b" defer (")
-    parts = [line] if deferrals < 2 else _FUSED.split(line)
+    parts: list[bytes] = [line] if deferrals < 2 else _FUSED.split(line)
     for part in parts if deferrals else ():
         found = _DEFERRED.match(part)
         if found:
-            parent = _LAST_PARENT.search(found[2])
-            yield (parent or found)[1], found[3]
+            address, parents, text = found.groups()
+            parent = _LAST_PARENT.search(parents) if parents else None
+            yield (parent[1] if parent else address), text
     failed = None if deferrals else _FAILED.match(line)
     if failed:
         yield failed[1], failed[2]

@@ -76,12 +76,17 @@ _NOISE = re.compile(
     r"|<[^>]*>|\S+@\S+|\[[^\]]*\]|'[^']*'|\"[^\"]*\"|https?://\S+"  # addresses, names, links
     r"|\b(?:\d{1,3}\.){3}\d{1,3}\b|\b\w*\d\w*\b"  # numbers and queue ids
 )
+_IN_BRACKETS = re.compile(r"<[^<>]*>")
 _GAPS = re.compile(r"[\s\\\W_]+")
 
 
-@lru_cache(maxsize=4096)
 def group(error: str) -> str:
     """The reason in an error's text as Exim logs it, in a few words without control characters."""
+    return _group(_IN_BRACKETS.sub("<>", error))
+
+
+@lru_cache(maxsize=8192)
+def _group(error: str) -> str:
     reply = _SMTP_ERROR.search(error)
     code = _CODE.search(error, reply.end()) if reply else None
     if code is None:

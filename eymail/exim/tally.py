@@ -60,7 +60,9 @@ class Sums:
         if group is None:
             self._groups[key] = [received, *numbers]
         else:
-            group[:] = [min(group[0], received), *map(sum, zip(group[1:], numbers))]
+            group[0] = min(group[0], received)
+            for at, number in enumerate(numbers, 1):
+                group[at] += number
 
     def merge(self, other: Sums) -> None:
         for key, (received, *numbers) in other._groups.items():
