@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -76,6 +77,16 @@ class App:
             self.printer.note(f"careful: {danger}")
         if not click.confirm(f"{plan.title}?", err=True):
             raise Refused(f"{plan.title}: not confirmed", "nothing was changed")
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str], None]]:
+        """Long work's running commentary: one line on a terminal, nothing anywhere else."""
+        told = sys.stderr.isatty() and not self.quiet
+        try:
+            yield self._progress if told else lambda _message: None
+        finally:
+            if told:
+                self._progress("")
 
     def _progress(self, message: str) -> None:
         click.echo(f"\r\x1b[K{message}", err=True, nl=False)

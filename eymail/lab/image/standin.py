@@ -6,6 +6,8 @@ reject (5xx at RCPT), hang (connects, never speaks). Every message and refusal i
 /var/lib/standin/messages.jsonl: at, peer, helo, tls, sender, recipients, answer, data.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import os
@@ -13,11 +15,15 @@ import smtplib
 import ssl
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
-RECORD = "/var/lib/standin/messages.jsonl"
-CERTIFICATE = "/etc/ssl/eymail/cert.pem"
+RECORD = Path("/var/lib/standin/messages.jsonl")
+CERTIFICATE = Path("/etc/ssl/eymail/cert.pem")
+# A host of the lab has the one address that the lab gave it.
+EVERYWHERE = "0.0.0.0"  # noqa: S104
 AT_RCPT = {"busy": "451 4.7.1 Greylisted, please try again later", "reject": "550 5.1.1 No such user here"}
 AT_DATA = {"later": "452 4.2.2 Mailbox is over quota, try again later"}
 
@@ -25,10 +31,12 @@ AT_DATA = {"later": "452 4.2.2 Mailbox is over quota, try again later"}
 class Standin:
     """aiosmtpd's handler: answers as the mode says and records what it saw."""
 
-    def __init__(self, mode):
+    def __init__(self, mode: str) -> None:
         self.mode = mode
 
-    async def handle_RCPT(self, server, session, envelope, address, options):
+    async def handle_RCPT(  # aiosmtpd's name for it
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
         answer = AT_RCPT.get(self.mode)
         if answer:
             record(session, envelope, [address], answer, "")
@@ -37,7 +45,7 @@ class Standin:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         answer = AT_DATA.get(self.mode, "250 2.0.0 OK")
         if self.mode == "lmtp":
             await asyncio.to_thread(hand_on, envelope)
@@ -45,7 +53,7 @@ class Standin:
         return answer
 
 
-def record(session, envelope, recipients, answer, data):
+def record(session: Any, envelope: Any, recipients: list[str], answer: str, data: str) -> None:
     line = {
         "at": time.time(),
         "peer": session.peer[0],
@@ -56,37 +64,37 @@ def record(session, envelope, recipients, answer, data):
         "answer": answer,
         "data": data,
     }
-    with open(RECORD, "a") as file:
+    with RECORD.open("a") as file:
         file.write(json.dumps(line) + "\n")
 
 
-def hand_on(envelope):
+def hand_on(envelope: Any) -> None:
     with smtplib.LMTP("/run/dovecot/lmtp") as lmtp:
         lmtp.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.content)
 
 
-async def hang(reader, writer):
+async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
     writer.close()
 
 
-async def serve(mode):
+async def serve(mode: str) -> None:
     if mode == "hang":
-        await asyncio.start_server(hang, "0.0.0.0", 25)
+        await asyncio.start_server(hang, EVERYWHERE, 25)
         return
     context = None
-    if os.path.exists(CERTIFICATE):
+    if CERTIFICATE.exists():
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(CERTIFICATE, "/etc/ssl/eymail/key.pem")
 
-    def factory():
+    def factory() -> SMTP:
         return SMTP(Standin(mode), tls_context=context, enable_SMTPUTF8=True, hostname=os.uname().nodename)
 
-    await asyncio.get_running_loop().create_server(factory, "0.0.0.0", 25, backlog=128)
+    await asyncio.get_running_loop().create_server(factory, EVERYWHERE, 25, backlog=128)
 
 
-async def main():
-    os.makedirs(os.path.dirname(RECORD), exist_ok=True)
+async def main() -> None:
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
     await serve(sys.argv[1])
     await asyncio.Event().wait()
 

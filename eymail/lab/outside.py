@@ -1,0 +1,186 @@
+"""The world outside the cluster: its zones, its name servers' and its provider's configuration.
+
+What a customer's or a remote site's administrator would have set up; nothing of the cluster's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address
+
+from eymail.lab.topology import CUSTOMER, NAME_SERVERS, ZONE, Topology
+
+_NOWHERE = IPv4Address("203.0.113.99")
+"""An address that nobody in the lab routes (RFC 5737)."""
+
+BROKEN_ZONE = "servfail.example"
+_SOA = f"SOA {NAME_SERVERS[0]}. hostmaster.engineyard.com. 1 3600 600 604800 60"
+_INCLUDE = '"v=spf1 include:_spf.ey04.engineyard.com -all"'
+
+
+def zones(topology: Topology, rendered: Mapping[str, str]) -> dict[str, str]:
+    """Every zone that the lab serves, by name. ``rendered`` are the cluster's own zones.
+
+    The broken zone is missing on purpose: it is configured and cannot be loaded.
+    """
+    made = {**_mail_domains(topology), **_providers(topology)}
+    made["engineyard.com"] = _zone("engineyard.com", *_engineyard(topology))
+    reverse = f"{topology.number}.18.198.in-addr.arpa"
+    pointers = "".join(
+        f"{host.outside.reverse_pointer}. PTR {host.name}.example.\n"
+        for host in topology.hosts()
+        if host.outside and not host.inside
+    )
+    made |= {name: text + pointers if name == reverse else text for name, text in rendered.items()}
+    made["."] = _zone(".", *_root(topology, (*made, BROKEN_ZONE)))
+    return made
+
+
+def _zone(name: str, *records: str) -> str:
+    origin = name if name == "." else f"{name}."
+    head = (f"$ORIGIN {origin}", "$TTL 300", f"@ {_SOA}", *(f"@ NS {server}." for server in NAME_SERVERS))
+    return "\n".join((*head, *records, ""))
+
+
+def _root(topology: Topology, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        yield from (f"{name}. NS {server}." for server in NAME_SERVERS)
+    yield from _glue(topology)
+
+
+def _glue(topology: Topology) -> Iterator[str]:
+    for server, last in zip(NAME_SERVERS, (54, 55), strict=True):
+        yield f"{server}. A {topology.outside(last)}"
+
+
+def _engineyard(topology: Topology) -> Iterator[str]:
+    yield from (f"{ZONE}. NS {server}." for server in NAME_SERVERS)
+    yield from _glue(topology)
+
+
+def _mail_domains(topology: Topology) -> dict[str, str]:
+    """Domains whose mail goes to the cluster, to a customer's or a stranger's host, or nowhere."""
+    hosts: dict[str, IPv4Address] = {
+        "accept.example": topology.outside(61),
+        "busy.example": topology.outside(62),
+        "later.example": topology.outside(63),
+        "reject.example": topology.outside(64),
+        "hang.example": topology.outside(65),
+        "refused.example": topology.outside(66),
+        "noroute.example": _NOWHERE,
+    }
+    made = {name: _zone(name, "@ MX 10 mx", f"mx A {address}") for name, address in hosts.items()}
+    mx = f"mx.{ZONE}."
+    made["example.com"] = _zone("example.com", f"@ MX 10 {mx}", f"* MX 10 {mx}", f"@ TXT {_INCLUDE}")
+    made[CUSTOMER] = _zone(CUSTOMER, f"@ MX 10 {mx}", f"@ TXT {_INCLUDE}")
+    return made
+
+
+def _providers(topology: Topology) -> dict[str, str]:
+    address = topology.outside(70)
+    names = ("mx1", "mx2", "secure")
+    records = (*(f"{name} A {address}" for name in names), f'@ TXT "v=spf1 ip4:{address} ~all"')
+    people = ("@ MX 10 mx1.emailsrvr.com.", "@ MX 20 mx2.emailsrvr.com.")
+    spf = '@ TXT "v=spf1 include:emailsrvr.com ~all"'
+    return {
+        "emailsrvr.com": _zone("emailsrvr.com", *records),
+        "people.example": _zone("people.example", *people, spf),
+    }
+
+
+def knot_conf(topology: Topology, names: Iterator[str] | tuple[str, ...], *, primary: bool) -> str:
+    """Knot's configuration, as primary or as the secondary that follows it."""
+    ns1, ns2 = topology.outside(54), topology.outside(55)
+    here, there = (ns1, ns2) if primary else (ns2, ns1)
+    follow = "notify: other" if primary else "master: other"
+    access = "action: transfer" if primary else "action: notify"
+    listed = "\n".join(f"  - domain: {name}" for name in names)
+    return f"""\
+server:
+    listen: {here}@53
+    user: knot:knot
+log:
+  - target: stderr
+    any: warning
+database:
+    storage: /var/lib/knot
+remote:
+  - id: other
+    address: {there}@53
+acl:
+  - id: other
+    address: {there}
+    {access}
+template:
+  - id: default
+    storage: /var/lib/knot/zones
+    file: "%s.zone"
+    {follow}
+    acl: other
+    zonefile-sync: -1
+    journal-content: all
+    zonefile-load: {"whole" if primary else "none"}
+zone:
+{listed}
+"""
+
+
+def unbound_conf(topology: Topology) -> str:
+    """A recursive resolver for the lab's Internet; it keeps nothing, so a change is seen at once."""
+    return f"""\
+server:
+    interface: {topology.resolver}
+    access-control: 0.0.0.0/0 allow
+    do-ip6: no
+    username: unbound
+    chroot: ""
+    use-syslog: no
+    pidfile: ""
+    root-hints: /etc/unbound/root.hints
+    module-config: "iterator"
+    qname-minimisation: no
+    unblock-lan-zones: yes
+    cache-max-ttl: 0
+    cache-max-negative-ttl: 0
+    infra-host-ttl: 1
+    num-threads: 1
+"""
+
+
+def root_hints(topology: Topology) -> str:
+    """Where the lab's root is."""
+    servers = "".join(f". 3600000 NS {server}.\n" for server in NAME_SERVERS)
+    return servers + "".join(f"{line}\n".replace(" A ", " 3600000 A ") for line in _glue(topology))
+
+
+PROVIDER_DOVECOT = """\
+protocols = imap lmtp
+listen = *
+log_path = /var/log/dovecot.log
+ssl = yes
+ssl_cert = </etc/ssl/eymail/cert.pem
+ssl_key = </etc/ssl/eymail/key.pem
+disable_plaintext_auth = yes
+auth_username_format = %Lu
+mail_location = maildir:/var/vmail/%d/%n/Maildir
+mail_uid = vmail
+mail_gid = vmail
+first_valid_uid = 5000
+passdb {
+  driver = static
+  args = password=provided-mail
+}
+userdb {
+  driver = static
+  args = uid=vmail gid=vmail home=/var/vmail/%d/%n allow_all_users=yes
+}
+service lmtp {
+  unix_listener lmtp {
+    mode = 0600
+  }
+}
+namespace inbox {
+  inbox = yes
+}
+"""
+"""The hosted provider's own mail store: every address of people.example, one known password."""

@@ -1,0 +1,128 @@
+"""The lab as operations: up, down, status, environment, and commands inside it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from eymail.lab import enter, podman, start, state, status, stop
+from eymail.model import Cell, Result, View
+
+NAME = "ey04"
+
+
+@dataclass(frozen=True)
+class HostStatus:
+    """A host of a lab. ``ready`` is yes, no, or not checked (a host without services)."""
+
+    name: str
+    inside: str
+    outside: str
+    state: str
+    ready: str
+
+
+@dataclass(frozen=True)
+class LabStatus(Result):
+    """A lab and its hosts. ``engine`` says how podman is used here."""
+
+    name: str
+    title: str
+    engine: tuple[str, ...]
+    hosts: tuple[HostStatus, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """3 when a host is not running or not ready."""
+        return 3 if any(host.state != "running" or host.ready == "no" for host in self.hosts) else 0
+
+    def view(self) -> View:
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (host.name, host.inside, host.outside, host.state, host.ready) for host in self.hosts
+        )
+        columns = ("host", "inside", "outside", "state", "ready")
+        return View(columns, rows, self.title, notes=(f"engine: {', '.join(self.engine)}",))
+
+
+@dataclass(frozen=True)
+class LabDown(Result):
+    """A lab that was taken down; ``containers`` is how many there were."""
+
+    name: str
+    containers: int
+
+    def view(self) -> View:
+        what = f"{self.containers} hosts removed" if self.containers else "there was nothing to remove"
+        return View(
+            ("lab", "containers"), ((self.name, self.containers),), f"lab {self.name} is down: {what}"
+        )
+
+
+@dataclass(frozen=True)
+class LabEnvironment(Result):
+    """The variables that a shell needs, as lines for ``eval``."""
+
+    name: str
+    variables: dict[str, str]
+
+    def view(self) -> View:
+        rows = tuple((f"export {key}={shlex.quote(value)}",) for key, value in self.variables.items())
+        return View(("shell",), rows)
+
+
+def up(name: str, release: str, progress: Callable[[str], None]) -> LabStatus:
+    """Bring a lab up, or say that it is. Raises LabError, InvalidInput."""
+    lab, engine = state.state(name), podman.find()
+    with state.locked(lab):
+        if lab.is_up:
+            return _status(engine, lab, f"lab {name} is up already")
+        start.start(engine, lab, release, progress)
+    return _status(engine, lab, f"lab {name} is up")
+
+
+def down(name: str) -> LabDown:
+    """Take a lab down; nothing of it is left. Raises LabError, InvalidInput."""
+    lab, engine = state.state(name), podman.find()
+    with state.locked(lab):
+        count = stop.clear(engine, lab)
+        lab.remove()
+    return LabDown(name, count)
+
+
+def status_of(name: str) -> LabStatus:
+    """How a lab's hosts are. Raises NotFound when it is not up."""
+    lab, engine = state.state(name), podman.find()
+    return _status(engine, lab, f"lab {name}")
+
+
+def _status(engine: podman.Podman, lab: state.State, title: str) -> LabStatus:
+    topology = lab.topology()
+    states, ready = status.states(engine, lab), status.ready(engine, lab, topology)
+    hosts = tuple(
+        HostStatus(
+            host.name,
+            str(host.inside or ""),
+            str(host.outside or ""),
+            states.get(lab.container(host.name), "gone"),
+            ("yes" if host.name in ready else "no") if host.ready else "not checked",
+        )
+        for host in topology.hosts()
+    )
+    return LabStatus(lab.name, title, engine.chosen, hosts)
+
+
+def environment(name: str) -> LabEnvironment:
+    """What a shell needs to use the lab. Raises NotFound."""
+    return LabEnvironment(name, enter.environment(state.state(name)))
+
+
+def execute(name: str, host: str, command: Sequence[str]) -> int:
+    """Become a command inside a host. Raises NotFound, LabError."""
+    return enter.become(enter.in_host(podman.find(), state.state(name), host, command), {})
+
+
+def run(name: str, command: Sequence[str]) -> int:
+    """Become a command of the administrator outside. Raises NotFound, LabError."""
+    lab = state.state(name)
+    return enter.become(enter.as_administrator(podman.find(), lab, command), enter.environment(lab))
