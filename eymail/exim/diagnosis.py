@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from eymail.exim import causes, reasons
 from eymail.exim.spool import Message
 
-FIRST_CAUSE = b"_first_cause"
+# The relay's word, in the message's acl_m_first_cause: "domain: what stopped it" for each domain.
+_FIRST_CAUSE = b"_first_cause"
 _DUMPDB = ("/usr/sbin/exim_dumpdb", "/usr/exim/bin/exim_dumpdb", "exim_dumpdb")
 # An answer to one recipient or one message says nothing of the others to its domain.
 _OF_ONE_MESSAGE = re.compile(rb" after (?:pipelined )?(?:RCPT TO|MAIL FROM|end of data)")
@@ -29,6 +30,11 @@ class Held:
         self.recipient = recipient
         self.logged = logged
         self.error = b""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there must be a cause that is not known yet: it was tried, or may have been."""
+        return not self.error and self.logged != b""
 
     @property
     def reason(self) -> str:
@@ -56,9 +62,9 @@ class Diagnosis:
         for recipient in message.undelivered:
             logged, real = errors.get(recipient, (None if log is None else b"", b""))
             one = Held(recipient, logged)
-            one.error = real or (b"" if logged else _first_cause(message))
+            one.error = real or (b"" if logged else first_cause(message, recipient))
             self._learn(recipient, one.error)
-            enough = enough and bool(one.error or logged == b"")
+            enough = enough and not one.is_open
             held.append(one)
         return held, enough
 
@@ -77,7 +83,7 @@ class Diagnosis:
         """
         database = causes.read_retry_database(self._spool, _DUMPDB)
         known = database or causes.RetryDatabase({})
-        open_ones = [(message, one) for message, held in pending for one in held if not one.error]
+        open_ones = [(message, one) for message, held in pending for one in held if one.is_open]
         for message, one in open_ones:
             one.error = (
                 known.of_message(one.recipient, message.envelope.sender, message.id)
@@ -86,8 +92,8 @@ class Diagnosis:
         rest = [(message, one) for message, one in open_ones if not one.error]
         hosts = self._routed_hosts(one.recipient for _, one in rest)
         for message, one in rest:
-            one.error = known.of_hosts(hosts.get(_domain(one), ())) or _first_cause(message)
-        return database is not None or all(one.error for _, one in rest)
+            one.error = known.of_hosts(hosts.get(_domain(one), ())) or first_cause(message, one.recipient)
+        return database is not None or not any(one.is_open for _, one in rest)
 
     def _routed_hosts(self, recipients: Iterable[bytes]) -> dict[bytes, list[bytes]]:
         """Asked once a domain: the retry database knows hosts, not the domains they serve."""
@@ -101,5 +107,12 @@ def _domain(one: Held) -> bytes:
     return causes.hidden_domain(one.logged or b"", one.recipient)
 
 
-def _first_cause(message: Message) -> bytes:
-    return message.envelope.variables.get(FIRST_CAUSE, b"")
+def first_cause(message: Message, recipient: bytes) -> bytes:
+    """What stopped the message to this recipient at the relay; empty if that is not told."""
+    told = b" " + message.envelope.variables.get(_FIRST_CAUSE, b"")
+    _, mark, cause = told.partition(b" %s: " % recipient.rpartition(b"@")[2].lower())
+    if not mark:
+        return b""
+    others = {one.rpartition(b"@")[2].lower() for one in message.envelope.recipients}
+    ends = [cause.find(b" %s: " % other) for other in others]
+    return cause[: min((end for end in ends if end >= 0), default=len(cause))].strip()

@@ -69,8 +69,11 @@ _EVENTS = _table(
     ("policy", r"administrative prohibition|\bpolicy\b"),
 )
 
-_SMTP_ERROR = re.compile(r"(?:SMTP|LMTP) error from remote mail server after ")
-_CODE = re.compile(r"(?:^|[\s:>])([245]\d\d)(?:[ -]+#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?(?=[\s:-]|$)")
+# As in a log's line, or as a relay hands it over: "host [address] 451 ...".
+_REPLY = re.compile(
+    r"(?:SMTP|LMTP) error from remote mail server after |^(?:\S+ \[[^\]]*\] )?(?=[45]\d\d[ -])"
+)
+_CODE = re.compile(r"(?<![^\s:>])([245]\d\d)(?:[ -]+#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?(?=[\s:-]|$)")
 _NOISE = re.compile(
     r"H=\S+(?: \[[^\]]*\])?(?::\d+)?:?"  # the host
     r"|<[^>]*>|\S+@\S+|\[[^\]]*\]|'[^']*'|\"[^\"]*\"|https?://\S+"  # addresses, names, links
@@ -87,7 +90,7 @@ def group(error: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _group(error: str) -> str:
-    reply = _SMTP_ERROR.search(error)
+    reply = _REPLY.search(error)
     code = _CODE.search(error, reply.end()) if reply else None
     if code is None:
         return _meaning(_EVENTS, error) or _words(error) or "unknown error"

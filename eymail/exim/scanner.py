@@ -99,7 +99,7 @@ def _look(
 def _looks(places: list[Directory], work: partial[tuple[Tally, Diagnosis]]) -> tuple[Tally, Diagnosis]:
     """In one process, or in several where there is much to read and a CPU for each."""
     files = sum(len(os.listdir(place.input)) for place in places)  # noqa: PTH208 - only their number
-    shares = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES) if files > _FILES_FOR_TWO else 1
+    shares = _processes() if files > _FILES_FOR_TWO else 1
     if shares == 1:
         return work(0, shares=1)
     import multiprocessing
@@ -110,6 +110,10 @@ def _looks(places: list[Directory], work: partial[tuple[Tally, Diagnosis]]) -> t
         tally.merge(other_tally)
         diagnosis.merge(other_diagnosis)
     return tally, diagnosis
+
+
+def _processes() -> int:
+    return min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
 
 
 def scan(spool: str, filters: Mapping[str, Any], *, sums: bool, exim: str = "") -> Iterator[Line]:

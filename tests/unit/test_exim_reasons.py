@@ -18,6 +18,8 @@ AFTER = "H=mx1.example [198.18.0.62]: SMTP error from remote mail server after "
         ("Connection refused", "connection refused"),
         ("Connection timed out H=m [1.2.3.4]: SMTP timeout after initial connection", "connection timed out"),
         ("SMTP timeout after sending data block (8192 bytes written)", "connection timed out"),
+        ("mx.busy.example [198.18.0.62] 451 4.7.1 greylisted, try later", "451 4.7.1 greylisted"),
+        ("mx.busy.example [198.18.0.62] Connection refused", "connection refused"),
         ("Network is unreachable", "no route"),
         ("No route to host", "no route"),
         ("host lookup did not complete", "DNS failure"),

@@ -143,6 +143,41 @@ def test_the_real_cause_is_found_behind_retry_time_not_reached(tmp_path: Path) -
     assert reasons == ["451 4.7.1 greylisted", "connection timed out", "connection timed out"]
 
 
+def test_the_relay_tells_what_stopped_a_message_that_is_not_tried_here_yet(tmp_path: Path) -> None:
+    told = b"busy.example: mx [198.18.0.62] 451 4.7.1 greylisted"
+    told += b" refused.example: mx [198.18.0.66] Connection refused"
+    recipients = [RecipientLine(one + b".example") for one in (b"ann@Busy", b"eve@refused", b"joe@other")]
+    written = Written(id=message_id(1), recipients=recipients, variables=[(b"--aclm", b"_first_cause", told)])
+    written.into(tmp_path, log=b"2023-11-14 22:13:20 Received from <> U=root P=local S=303\n")
+    (line,) = messages(tmp_path)
+    assert [recipient[1:] for recipient in line["recipients"]] == [
+        ["451 4.7.1 greylisted", "mx [198.18.0.62] 451 4.7.1 greylisted"],
+        ["connection refused", "mx [198.18.0.66] Connection refused"],
+        ["not tried yet", ""],
+    ]
+    hidden = deferral(b"ann@Busy.example", NOT_YET)
+    written.into(tmp_path, log=hidden)
+    assert messages(tmp_path)[0]["recipients"][0][1] == "451 4.7.1 greylisted"
+    written.into(tmp_path, log=hidden + deferral(b"ann@Busy.example", REFUSED))
+    assert messages(tmp_path)[0]["recipients"][0][1] == "connection refused"
+
+
+def test_large_queues_are_shared_out_without_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several processes, each with its share, come to the same sums and rows as one."""
+    for number in range(200):
+        recipient = b"ann@domain%d.example" % (number % 7)
+        error = NOT_YET if number % 5 else REFUSED
+        written = Written(id=message_id(number), received=number, recipients=[RecipientLine(recipient)])
+        written.into(tmp_path, log=deferral(recipient, error))
+    (tmp_path / "input" / "1rKDq4-000Ayz-2b-H").write_bytes(b"")
+    rows, sums = messages(tmp_path), groups(tmp_path)
+    monkeypatch.setattr("eymail.exim.scanner._FILES_FOR_TWO", 0)
+    monkeypatch.setattr("eymail.exim.scanner._processes", lambda: 3)
+    assert (messages(tmp_path), groups(tmp_path)) == (rows, sums)
+    last = end(tmp_path)
+    assert (last["messages"], last["recipients"], last["oldest"], len(last["malformed"])) == (200, 200, 0, 1)
+
+
 def test_no_log_and_nothing_tried_are_told_apart(tmp_path: Path) -> None:
     Written(id=message_id(1)).into(tmp_path, log=None)
     Written(id=message_id(2)).into(
