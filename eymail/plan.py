@@ -8,7 +8,8 @@ what a step means: that is its executor's business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Protocol
@@ -31,8 +32,8 @@ class Step:
     kind: str
     place: str
     key: str
-    before: Row | None
-    after: Row | None
+    before: Row | None = field(repr=False)
+    after: Row | None = field(repr=False)
     hidden: tuple[str, ...] = ()
 
     @property
@@ -47,19 +48,30 @@ class Step:
         return replace(self, before=self.after, after=self.before)
 
     def shown(self) -> str:
-        """The difference in words, without hidden fields."""
+        """The difference in words: no hidden fields, nothing that the key says already."""
         if self.before is None or self.after is None:
             return ", ".join(self._fields(self.after or self.before or {}))
         return ", ".join(
-            f"{name}: {'***' if name in self.hidden else f'{self.before.get(name)} to {value}'}"
+            f"{name} {_HIDDEN if name in self.hidden else f'{self.before.get(name)} to {value}'}"
             for name, value in self.after.items()
             if self.before.get(name) != value
         )
 
     def _fields(self, row: Row) -> Iterator[str]:
         for name, value in row.items():
-            if name not in self.hidden and value is not None:
+            told = isinstance(value, bool) or (isinstance(value, str) and value in self.key)
+            if value is not None and not told and name not in self.hidden:
                 yield f"{name} {value}"
+
+    def public(self) -> Mapping[str, object]:
+        """The step for a reader of JSON, without the values of hidden fields."""
+        rows = {"before": self._masked(self.before), "after": self._masked(self.after)}
+        return {"kind": self.kind, "place": self.place, "key": self.key, "action": self.action, **rows}
+
+    def _masked(self, row: Row | None) -> Row | None:
+        if row is None:
+            return None
+        return {name: _HIDDEN if name in self.hidden else value for name, value in row.items()}
 
 
 @dataclass(frozen=True)
@@ -88,9 +100,8 @@ class Plan(Result):
 
     def view(self) -> View:
         rows = tuple(_row("planned", step) for step in self.steps)
-        notes = (*(f"careful: {danger}" for danger in self.dangers), *self.notes)
-        title = self.title if rows else f"{self.title}: nothing to do"
-        return View(_COLUMNS, rows, title=title, notes=notes)
+        careful = (f"careful: {danger}" for danger in self.dangers)
+        return View(_COLUMNS, rows, self.title, notes=(*careful, *self.notes, *_nothing(rows)))
 
 
 @dataclass(frozen=True)
@@ -121,12 +132,16 @@ class Outcome(Result):
             *(_row("not run", step) for step in self.not_run),
             *(("shown once", "", secret.label, secret.value) for secret in self.secrets),
         )
-        title = self.title if rows else f"{self.title}: nothing to do"
         undo = (f"undo with: eymail undo {self.id}",) if self.id is not None else ()
-        return View(_COLUMNS, rows, title, _COLUMNS[0], (*self.notes, *undo))
+        return View(_COLUMNS, rows, self.title, _COLUMNS[0], (*self.notes, *_nothing(rows), *undo))
 
 
+_HIDDEN = "***"
 _COLUMNS = ("status", "action", "what", "detail")
+
+
+def _nothing(rows: Sequence[object]) -> tuple[str, ...]:
+    return () if rows else ("nothing to do",)
 
 
 def _row(status: str, step: Step) -> tuple[Cell, ...]:
@@ -167,15 +182,25 @@ def apply(plan: Plan, executors: Mapping[str, Executor], journal: Journal) -> Ou
     for batch in _batches(plan.steps):
         try:
             executors[batch[0].kind].apply(batch, entry)
+        except KeyboardInterrupt:
+            _finish(journal, entry, EymailError("interrupted"))
+            raise
         except EymailError as error:
-            journal.finish(entry, error)
+            _finish(journal, entry, error)
             if not done:
                 raise
             rest = plan.steps[len(done) + len(batch) :]
-            return Outcome(plan.title, entry, done, batch, rest, Failure.of(error), plan.notes)
+            told = Failure.of(error)
+            return Outcome(plan.title, entry, done, batch, rest, told, plan.notes, plan.secrets)
         done += batch
     journal.finish(entry, None)
     return Outcome(plan.title, entry, done, notes=plan.notes, secrets=plan.secrets)
+
+
+def _finish(journal: Journal, entry: int, error: EymailError) -> None:
+    """Where the journal cannot be written either, the entry goes on saying ``running``."""
+    with suppress(EymailError):
+        journal.finish(entry, error)
 
 
 def _batches(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:

@@ -37,6 +37,9 @@ def _dump(command: str, status: str, data: object, failures: Iterable[Failure]) 
 
 
 def _plain(value: object) -> object:
+    public = getattr(value, "public", None)
+    if callable(public):  # a value that has fields to hide says itself what may be shown
+        return _plain(public())
     if is_dataclass(value) and not isinstance(value, type):
         shown = (field for field in fields(value) if field.metadata.get("json", True))
         return {field.name: _plain(getattr(value, field.name)) for field in shown}

@@ -1,0 +1,116 @@
+"""The directory: domains, mailboxes, aliases and catchalls in SQL, and the journal of every change.
+
+Exim and Dovecot look the same file up live, through views. SQLAlchemy is loaded when a
+directory is opened, never when this package is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from eymail.model import Cell
+from eymail.plan import Row
+
+if TYPE_CHECKING:
+    from eymail.directory.database import Database
+    from eymail.directory.executor import DirectoryExecutor
+    from eymail.directory.journal import DirectoryJournal
+    from eymail.hosts import Host
+
+Where = Cell | tuple[str, ...]
+
+
+@contextmanager
+def open_directory(url: str, host: Host | None) -> Iterator[Directory]:
+    """The directory at ``url``: a file of this machine, or of ``host``. Nothing is opened yet.
+
+    Raises ConfigError when the URL is none of SQLite's.
+    """
+    from eymail.directory.database import Database
+    from eymail.directory.stores import store
+
+    database = Database(store(url, host))
+    try:
+        yield Directory(database)
+    finally:
+        database.close()
+
+
+class Directory:
+    """Reads rows; changes go through ``executor`` and ``journal``. Raises DirectoryError, HostError.
+
+    A place is ``domain``, ``mailbox``, ``alias`` or ``catchall``. A directory that is not
+    made yet reads as an empty one; the first change makes it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def where(self) -> str:
+        """The file, and its host when it is not this machine."""
+        return self._database.where
+
+    @property
+    def exists(self) -> bool:
+        return self._database.exists
+
+    def migrate(self) -> None:
+        """Make the directory, or bring its schema up to date; the first change does so by itself."""
+        self._database.migrate()
+
+    def find(self, place: str, **where: Where) -> tuple[Row, ...]:
+        """The rows whose columns have these values (a tuple: any of them), by their keys."""
+        from sqlalchemy import select
+
+        from eymail.directory.schema import PLACES
+
+        table = PLACES[place]
+        chosen = select(table).order_by(*table.primary_key)
+        for name, value in where.items():
+            column = table.c[name]
+            chosen = chosen.where(column.in_(value) if isinstance(value, tuple) else column == value)
+        with self._database.reading() as connection:
+            return tuple(dict(row._mapping) for row in connection.execute(chosen))
+
+    def get(self, place: str, **where: Where) -> Row | None:
+        """The one row with these values, or None."""
+        return next(iter(self.find(place, **where)), None)
+
+    def count(self, place: str) -> Mapping[str, int]:
+        """How many mailboxes, or addresses that are aliases, each domain has."""
+        from sqlalchemy import func, select
+
+        from eymail.directory.schema import PLACES
+
+        table = PLACES[place]
+        counted = select(table.c.domain, func.count(table.c.address.distinct())).group_by(table.c.domain)
+        with self._database.reading() as connection:
+            return dict(row._tuple() for row in connection.execute(counted))
+
+    def leading_into(self, domain: str) -> tuple[Row, ...]:
+        """The aliases of other domains that lead to an address of this one."""
+        from sqlalchemy import func, select
+
+        from eymail.directory.schema import aliases
+
+        target = aliases.c.target
+        where = func.substr(target, func.instr(target, "@") + 1) == domain
+        chosen = select(aliases).where(where, aliases.c.domain != domain).order_by(aliases.c.address, target)
+        with self._database.reading() as connection:
+            return tuple(dict(row._mapping) for row in connection.execute(chosen))
+
+    @cached_property
+    def executor(self) -> DirectoryExecutor:
+        from eymail.directory.executor import DirectoryExecutor
+
+        return DirectoryExecutor(self._database)
+
+    @cached_property
+    def journal(self) -> DirectoryJournal:
+        from eymail.directory.journal import DirectoryJournal
+
+        return DirectoryJournal(self._database)

@@ -1,0 +1,81 @@
+"""Where the SQLite file lies: on this machine, or on a host that an agent speaks for.
+
+A store gives DBAPI-2 connections and the module that they belong to; nothing else differs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from eymail.directory import agent, remote
+from eymail.errors import ConfigError, DirectoryError
+
+if TYPE_CHECKING:
+    from eymail.hosts import Host
+
+_PREFIX = "sqlite:///"
+
+
+class Store(Protocol):
+    """Opens the file. ``where`` says in messages which one it is."""
+
+    where: str
+    module: ModuleType
+
+    def connect(self, make: bool) -> Any | None:
+        """A DBAPI connection; None when there is no directory and none shall be made.
+
+        Raises DirectoryError, HostError.
+        """
+
+
+def store(url: str, host: Host | None) -> Store:
+    """The store that the configuration means. Raises ConfigError."""
+    path = url.removeprefix(_PREFIX)
+    if not url.startswith(_PREFIX) or not path.startswith("/") or "?" in path or "\0" in path:
+        raise ConfigError(
+            f"directory.url {url!r} is not the URL of a SQLite file",
+            "write sqlite:// and an absolute path: sqlite:////var/lib/eymail/directory.db",
+        )
+    return LocalStore(path) if host is None else RemoteStore(path, host)
+
+
+class LocalStore:
+    """A file of this machine."""
+
+    module: ModuleType = sqlite3
+
+    def __init__(self, path: str) -> None:
+        self.where = self._path = path
+
+    def connect(self, make: bool) -> sqlite3.Connection | None:
+        try:
+            return agent.connect(self._path, make)
+        except OSError as error:
+            raise DirectoryError(
+                f"cannot open the directory {self.where}: {error.strerror}",
+                "run as root, or set directory.url in eymail.toml",
+            ) from error
+
+
+class RemoteStore:
+    """A file of another host."""
+
+    module: ModuleType = remote
+
+    def __init__(self, path: str, host: Host) -> None:
+        self._path, self._host = path, host
+        self.where = f"{path} on {host.name}"
+
+    def connect(self, make: bool) -> remote.Connection | None:
+        connection = remote.connect(self._host, self._path)
+        try:
+            if connection.open(make):
+                return connection
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+        return None
