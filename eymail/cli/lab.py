@@ -56,6 +56,8 @@ def up(app: App, name: str, release: str) -> None:
 
     with app.progress() as progress:
         status = ops.up(name, release, progress)
+    if app.verbose:
+        app.printer.note(f"podman: {', '.join(status.engine)}")
     app.show(status)
 
 
@@ -118,7 +120,7 @@ def execute(name: str, host: str, command: tuple[str, ...]) -> None:
     """
     from eymail.ops import lab as ops
 
-    ops.execute(name, host, command)
+    ops.execute(name, host, _after_dashes(command))
 
 
 @lab.command("run", context_settings=_WORDS)
@@ -134,4 +136,8 @@ def run(name: str, command: tuple[str, ...]) -> None:
     """
     from eymail.ops import lab as ops
 
-    ops.run(name, command)
+    ops.run(name, _after_dashes(command))
+
+
+def _after_dashes(command: tuple[str, ...]) -> tuple[str, ...]:
+    return command[1:] if command[0] == "--" else command

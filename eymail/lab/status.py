@@ -19,10 +19,8 @@ _LOOK = 3.0
 
 def states(podman: Podman, state: State) -> dict[str, str]:
     """podman's word for each container: running, exited, paused, ..."""
-    label = f"label={state.label}"
-    out = podman.run("ps", "--all", "--filter", label, "--format", "{{.Names}} {{.State}}")
-    lines = (line.partition(" ") for line in out.splitlines())
-    return {name: word for name, _, word in lines}
+    out = podman.run("ps", "--all", "--filter", f"label={state.label}", "--format", "json")
+    return {container["Names"][0]: container["State"] for container in json.loads(out)}
 
 
 def ready(podman: Podman, state: State, topology: Topology, deadline: float = _LOOK) -> set[str]:

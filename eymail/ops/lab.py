@@ -42,7 +42,7 @@ class LabStatus(Result):
             (host.name, host.inside, host.outside, host.state, host.ready) for host in self.hosts
         )
         columns = ("host", "inside", "outside", "state", "ready")
-        return View(columns, rows, self.title, notes=(f"engine: {', '.join(self.engine)}",))
+        return View(columns, rows, self.title)
 
 
 @dataclass(frozen=True)
