@@ -105,7 +105,8 @@ class View:
 
     ``rows`` hold one cell a column. ``status_column`` names the column whose
     words (ok, failed, not checked, ...) decide a row's colour. ``notes`` are said
-    beside the table (on stderr in plain output), never in it.
+    beside the table (on stderr in plain output), never in it. ``plain`` are the rows
+    for a pipe where they are not those of the table.
     """
 
     columns: tuple[str, ...]
@@ -113,6 +114,7 @@ class View:
     title: str = ""
     status_column: str = ""
     notes: tuple[str, ...] = ()
+    plain: tuple[tuple[Cell, ...], ...] | None = None
 
 
 class Result(ABC):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import resource
 import shutil
 import subprocess
@@ -49,11 +50,12 @@ class Podman:
             raise LabError(f"podman {arguments[0]} did not end within {timeout:g} s") from error
 
     def argv(self, *arguments: str) -> list[str]:
-        return ["podman", *self.options, *arguments]
+        """The words of a podman command; its warnings, which are about this machine, left out."""
+        return ["podman", "--log-level", "error", *self.options, *arguments]
 
     def inside_network_of(self, pid: int, *, mounts: bool = False) -> list[str]:
         """The words before a command that is to run in a container's network, from our own files."""
-        unshare = ["podman", "unshare"] if self.rootless else []
+        unshare = self.argv("unshare") if self.rootless else []
         own_mounts = ["unshare", "--mount", "--propagation", "private"] if mounts else []
         return [*unshare, "nsenter", f"--net=/proc/{pid}/ns/net", *own_mounts]
 
@@ -64,10 +66,11 @@ def find() -> Podman:
     rootless = os.geteuid() != 0
     if rootless:
         _check_rootless()
-    runtime, why = _runtime()
+    runtime, why_runtime = _runtime()
+    storage, why_storage = _rootless_storage() if rootless else ((), "the default storage")
     limits = () if rootless else _limits()
-    chosen = (f"{'rootless' if rootless else 'rootful'} podman", why, *(f"{limit}" for limit in limits))
-    return Podman(rootless, runtime, limits, chosen)
+    chosen = (f"{'rootless' if rootless else 'rootful'} podman", why_runtime, why_storage, *limits)
+    return Podman(rootless, (*runtime, *storage), limits, chosen)
 
 
 def _require_programs() -> None:
@@ -88,6 +91,28 @@ def _runtime() -> tuple[tuple[str, ...], str]:
     raise LabError(
         "the default container runtime refuses this machine's cgroups", "sudo apt-get install runc"
     )
+
+
+def _rootless_storage() -> tuple[tuple[str, ...], str]:
+    """Storage of the lab's own when the user's copies whole file systems (vfs): ten times faster."""
+    own = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "eymail" / "containers"
+    options = ("--root", str(own), "--runroot", str(_runtime_folder()), "--storage-driver", "overlay")
+    if own.exists():
+        return options, f"overlay storage in {own}"
+    if _storage_driver() != "vfs":
+        return (), "the user's own storage"
+    if _storage_driver(*options) == "overlay":
+        return options, f"overlay storage in {own}, because the user's own is vfs"
+    return (), "vfs storage, which is slow: overlay does not work for this user"
+
+
+def _runtime_folder() -> Path:
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}") / "eymail-containers"
+
+
+def _storage_driver(*options: str) -> str:
+    words = ["podman", *options, "info", "--format", "{{.Store.GraphDriverName}}"]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout.strip()
 
 
 def _limits() -> tuple[str, ...]:
@@ -111,7 +136,7 @@ def _has_capability(number: int) -> bool:
 
 
 def _check_rootless() -> None:
-    user = os.environ.get("USER") or str(os.getuid())
+    user = _user()
     if shutil.which("newuidmap") is None:
         raise LabError("rootless podman needs newuidmap", "sudo apt-get install uidmap")
     if shutil.which("slirp4netns") is None and shutil.which("pasta") is None:
@@ -123,6 +148,13 @@ def _check_rootless() -> None:
         )
     if not os.access(_TUN, os.R_OK | os.W_OK):
         raise LabError(f"{_TUN} is closed to user {user}", f"sudo chmod 0666 {_TUN}")
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _has_subordinate_ids(user: str) -> bool:

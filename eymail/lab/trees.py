@@ -38,7 +38,7 @@ def write(state: State, topology: Topology) -> None:
     ]
     for host in topology.hosts():
         _tree(state.tree(host.name), host, topology, [file for file in files if file.host == host.name])
-    pass
+    _directory(state)
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:

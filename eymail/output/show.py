@@ -63,7 +63,7 @@ class Printer:
         print(line, file=self.out or sys.stdout)
 
     def _plain(self, view: View) -> None:
-        for row in view.rows:
+        for row in view.rows if view.plain is None else view.plain:
             self._out("\t".join(plain_cell(cell) for cell in row))
         self._notes(view.notes)
 

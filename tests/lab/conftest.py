@@ -28,8 +28,7 @@ class Lab:
     def command(self, verb: str, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """``eymail lab VERB --name ... ARGS`` as a process; ``input`` is text."""
         argv = [EYMAIL, "lab", verb, "--name", self.name, *args]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False, **options)
-        return done
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False, **options)
 
     def exec(self, host: str, *argv: str, check: bool = True, **options: Any) -> str:
         """Standard output of a command inside a host."""

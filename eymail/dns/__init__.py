@@ -1,0 +1,1 @@
+"""The DNS, asked by dnspython: typed answers, one deadline, nothing trusted to be well formed."""
