@@ -79,8 +79,9 @@ class _Steps:
         change = last_change(self._connection, place, key, since=self._since, besides=self._besides)
         if change and not obstacle.why and change.after == step.before:
             change = None  # the journal knows the planned row: something else than eymail touched it
-        parts = (told, obstacle.why, f"by {change}" if change else "")
-        return StalePlan("; ".join(part for part in parts if part), "nothing was changed; plan again")
+        why = f": {obstacle.why}" if obstacle.why else ""
+        since = f", since {change}" if change else ""
+        return StalePlan(told + why + since, "nothing was changed; plan again")
 
     def _obstacle(self, table: Table, step: Step, said: str) -> _Obstacle:
         if step.after is None:

@@ -204,7 +204,7 @@ class Cursor:
         if self._more is not None:
             with contextlib.suppress(EymailError):
                 self._connection.ask("forget", cursor=self._more)
-        self._reset()
+        self._rows, self._next, self._more = [], 0, None  # rowcount and lastrowid are still read
 
     def setinputsizes(self, _sizes: Any) -> None:
         """PEP 249 lets it do nothing."""
