@@ -63,17 +63,19 @@ def up(app: App, name: str, release: str) -> None:
 
 @lab.command("down")
 @_name
+@click.option("--images", is_flag=True, help="Remove the images too, where no other lab uses them.")
 @pass_app
-def down(app: App, name: str) -> None:
+def down(app: App, name: str, images: bool) -> None:
     """Take a lab down; nothing of it is left but its image.
 
     \b
     Examples:
       eymail lab down
+      eymail lab down --images
     """
     from eymail.ops import lab as ops
 
-    app.show(ops.down(name))
+    app.show(ops.down(name, images=images))
 
 
 @lab.command("status")

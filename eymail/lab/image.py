@@ -16,6 +16,7 @@ from eymail.lab.podman import Podman
 
 RELEASES = ("bookworm", "trixie")
 MIRROR_VARIABLE = "EYMAIL_LAB_MIRROR"
+_NAME = "{{.Repository}}:{{.Tag}}"
 _IMAGE = Path(__file__).parent / "image"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _OS_RELEASE = Path("/etc/os-release")
@@ -31,6 +32,13 @@ def ensure(podman: Podman, release: str, progress: Callable[[str], None]) -> str
     progress(f"building the image of {release}")
     _build(podman, base, name)
     return name
+
+
+def remove_unused(podman: Podman) -> tuple[str, ...]:
+    """Remove the images of labs that no container uses, the bases last; their names."""
+    names = podman.run("images", "--filter", "reference=localhost/eymail-lab-*", "--format", _NAME).split()
+    ordered = sorted(names, key=lambda name: "-base:" in name)
+    return tuple(name for name in ordered if podman.attempt("rmi", name).returncode == 0)
 
 
 def _content_hash() -> str:

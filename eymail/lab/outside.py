@@ -151,36 +151,3 @@ def root_hints(topology: Topology) -> str:
     """Where the lab's root is."""
     servers = "".join(f". 3600000 NS {server}.\n" for server in NAME_SERVERS)
     return servers + "".join(f"{line}\n".replace(" A ", " 3600000 A ") for line in _glue(topology))
-
-
-PROVIDER_DOVECOT = """\
-protocols = imap lmtp
-listen = *
-log_path = /var/log/dovecot.log
-ssl = yes
-ssl_cert = </etc/ssl/eymail/cert.pem
-ssl_key = </etc/ssl/eymail/key.pem
-disable_plaintext_auth = yes
-auth_username_format = %Lu
-mail_location = maildir:/var/vmail/%d/%n/Maildir
-mail_uid = vmail
-mail_gid = vmail
-first_valid_uid = 5000
-passdb {
-  driver = static
-  args = password=provided-mail
-}
-userdb {
-  driver = static
-  args = uid=vmail gid=vmail home=/var/vmail/%d/%n allow_all_users=yes
-}
-service lmtp {
-  unix_listener lmtp {
-    mode = 0600
-  }
-}
-namespace inbox {
-  inbox = yes
-}
-"""
-"""The hosted provider's own mail store: every address of people.example, one known password."""

@@ -34,7 +34,7 @@ def start(podman: Podman, state: State, release: str, progress: Progress) -> Top
             progress("creating networks")
             topology = _networks(podman, state)
             progress("rendering the configuration of every host")
-            trees.write(state, topology)
+            trees.write(state, topology, release)
             _hosts(podman, state, topology, built, progress)
             _wait(podman, state, topology, progress)
             (state.folder / "number").write_text(f"{topology.number}\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 from eymail import config
 from eymail.cluster.render import DNS, RenderedFile, render
 from eymail.config import Cluster, DirectorySettings
-from eymail.lab import outside
+from eymail.lab import outside, provider
 from eymail.lab.inventory import inventory, ssh_config
 from eymail.lab.keys import Authority, ssh_key
 from eymail.lab.state import State
@@ -22,7 +22,7 @@ _CERTIFIED = {
 _DIRECTORY = "/var/lib/eymail/directory.db"
 
 
-def write(state: State, topology: Topology) -> None:
+def write(state: State, topology: Topology, release: str) -> None:
     """Write the administrator's files and every host's tree."""
     _write(state.config, inventory(topology, state.folder))
     settings = config.read(state.config)
@@ -31,14 +31,19 @@ def write(state: State, topology: Topology) -> None:
     _write(state.folder / "ca.pem", authority.pem)
     _write(state.resolv_conf, f"nameserver {topology.resolver}\nsearch {ZONE}\n")
     files = [
-        *(file for file in rendered if file.host != DNS),
+        *(file for file in rendered if file.host != DNS and _fits(file, release)),
         *_keys(state, topology),
         *_certificates(authority),
-        *_outside(topology, rendered),
+        *_outside(topology, rendered, release),
     ]
     for host in topology.hosts():
         _tree(state.tree(host.name), host, topology, [file for file in files if file.host == host.name])
     _directory(state)
+
+
+def _fits(file: RenderedFile, release: str) -> bool:
+    """Dovecot is rendered in the language of 2.3: where it is 2.4, Debian's own configuration stays."""
+    return release == "bookworm" or not file.path.startswith("/etc/dovecot/")
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
@@ -84,7 +89,7 @@ def _certificates(authority: Authority) -> Iterator[RenderedFile]:
         yield RenderedFile(host, Cluster.tls_key, key, 0o640, "root", group)
 
 
-def _outside(topology: Topology, rendered: Iterable[RenderedFile]) -> Iterator[RenderedFile]:
+def _outside(topology: Topology, rendered: Iterable[RenderedFile], release: str) -> Iterator[RenderedFile]:
     cluster_zones = {Path(file.path).stem: file.content for file in rendered if file.host == DNS}
     zones = outside.zones(topology, cluster_zones)
     for name, text in zones.items():
@@ -97,7 +102,7 @@ def _outside(topology: Topology, rendered: Iterable[RenderedFile]) -> Iterator[R
         yield RenderedFile(server, "/etc/knot/knot.conf", conf, 0o640, "root", "knot")
     yield RenderedFile("resolver", "/etc/unbound/unbound.conf", outside.unbound_conf(topology))
     yield RenderedFile("resolver", "/etc/unbound/root.hints", outside.root_hints(topology))
-    yield RenderedFile("mailtrust", "/etc/dovecot/dovecot.conf", outside.PROVIDER_DOVECOT)
+    yield RenderedFile("mailtrust", "/etc/dovecot/dovecot.conf", provider.dovecot_conf(release))
 
 
 def _directory(state: State) -> None:

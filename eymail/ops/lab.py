@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from eymail.lab import enter, podman, start, state, status, stop
+from eymail.lab import enter, image, podman, start, state, status, stop
 from eymail.model import Cell, Result, View
 
 NAME = "ey04"
+_OTHER_DOVECOT = "mail1 has Debian's own Dovecot configuration, for eymail renders that of Dovecot 2.3"
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class HostStatus:
 
 @dataclass(frozen=True)
 class LabStatus(Result):
-    """A lab and its hosts. ``engine`` says how podman is used here."""
+    """A lab and its hosts. ``engine`` says how podman is used here, ``notes`` what happened."""
 
     name: str
-    title: str
     engine: tuple[str, ...]
     hosts: tuple[HostStatus, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -42,21 +43,21 @@ class LabStatus(Result):
             (host.name, host.inside, host.outside, host.state, host.ready) for host in self.hosts
         )
         columns = ("host", "inside", "outside", "state", "ready")
-        return View(columns, rows, self.title)
+        return View(columns, rows, f"lab {self.name}", notes=self.notes)
 
 
 @dataclass(frozen=True)
 class LabDown(Result):
-    """A lab that was taken down; ``containers`` is how many there were."""
+    """A lab that was taken down; ``hosts`` is how many it had, ``images`` what else was removed."""
 
     name: str
-    containers: int
+    hosts: int
+    images: tuple[str, ...] = ()
 
     def view(self) -> View:
-        what = f"{self.containers} hosts removed" if self.containers else "there was nothing to remove"
-        return View(
-            ("lab", "containers"), ((self.name, self.containers),), f"lab {self.name} is down: {what}"
-        )
+        what = f"{self.hosts} hosts removed" if self.hosts else "there was nothing to remove"
+        notes = (f"lab {self.name} is down: {what}", *(f"image {name} removed" for name in self.images))
+        return View(("lab", "hosts"), ((self.name, self.hosts),), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -78,25 +79,29 @@ def up(name: str, release: str, progress: Callable[[str], None]) -> LabStatus:
         if lab.is_up:
             return _status(engine, lab, f"lab {name} is up already")
         start.start(engine, lab, release, progress)
-    return _status(engine, lab, f"lab {name} is up")
+    notes = [f"lab {name} is up"] if release == "bookworm" else [f"lab {name} is up", _OTHER_DOVECOT]
+    return _status(engine, lab, *notes)
 
 
-def down(name: str) -> LabDown:
-    """Take a lab down; nothing of it is left. Raises LabError, InvalidInput."""
+def down(name: str, *, images: bool = False) -> LabDown:
+    """Take a lab down; nothing of it is left. ``images``: nor of any image that no other lab uses.
+
+    Raises LabError, InvalidInput.
+    """
     lab, engine = state.state(name), podman.find()
     with state.locked(lab):
         count = stop.clear(engine, lab)
         lab.remove()
-    return LabDown(name, count)
+    return LabDown(name, count, image.remove_unused(engine) if images else ())
 
 
 def status_of(name: str) -> LabStatus:
     """How a lab's hosts are. Raises NotFound when it is not up."""
     lab, engine = state.state(name), podman.find()
-    return _status(engine, lab, f"lab {name}")
+    return _status(engine, lab)
 
 
-def _status(engine: podman.Podman, lab: state.State, title: str) -> LabStatus:
+def _status(engine: podman.Podman, lab: state.State, *notes: str) -> LabStatus:
     topology = lab.topology()
     states, ready = status.states(engine, lab), status.ready(engine, lab, topology)
     hosts = tuple(
@@ -109,7 +114,7 @@ def _status(engine: podman.Podman, lab: state.State, title: str) -> LabStatus:
         )
         for host in topology.hosts()
     )
-    return LabStatus(lab.name, title, engine.chosen, hosts)
+    return LabStatus(lab.name, engine.chosen, hosts, notes)
 
 
 def environment(name: str) -> LabEnvironment:
