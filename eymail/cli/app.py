@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from eymail.env import Env
+    from eymail.errors import EymailError
     from eymail.model import Result
     from eymail.output import Printer
     from eymail.plan import Plan
@@ -56,6 +57,10 @@ class App:
         self.printer.result(self.command, result)
         if result.exit_code:
             click.get_current_context().exit(result.exit_code)
+
+    def remark(self, error: EymailError) -> None:
+        """Tell of an error that ends a part of the work and not all of it."""
+        self.printer.note("; ".join(part for part in (error.message, error.hint) if part))
 
     def change(self, plan: Plan, *, dry_run: bool, yes: bool) -> None:
         """Show a plan, ask when it is dangerous, apply it, show what became of it."""

@@ -51,14 +51,20 @@ class Way:
 
 
 class Connection:
-    """An open connection: the transport to the host, and those to the jump hosts before it."""
+    """A connection: the transport to the host, and those to the jump hosts before it.
 
-    def __init__(self, name: str, destination: Destination, timeout: float, ask: Ask | None) -> None:
-        """Raises HostError, HostKeyError, AuthError; nothing stays open then."""
+    ``close`` may be called from another thread while ``open`` is under way, and ends it.
+    """
+
+    def __init__(self, timeout: float, ask: Ask | None) -> None:
         self._timeout = timeout
         self._ask = ask
         self._transports: list[paramiko.Transport] = []
+        self._closed = False
         self.host_key = HostKey("", b"")
+
+    def open(self, name: str, destination: Destination) -> None:
+        """Raises HostError, HostKeyError, AuthError; nothing stays open then."""
         try:
             for hop in (*destination.through, destination):
                 label = name if hop is destination else f"{name}: jump host"
@@ -73,13 +79,13 @@ class Connection:
 
     @property
     def active(self) -> bool:
-        return all(transport.is_active() for transport in self._transports)
+        return bool(self._transports) and all(transport.is_active() for transport in self._transports)
 
     def close(self) -> None:
         """Close all, last one first, and wait a moment for paramiko's threads."""
-        for transport in reversed(self._transports):
-            _end(transport)
-        self._transports.clear()
+        self._closed = True
+        while self._transports:
+            _end(self._transports.pop())
 
     def answers(self, timeout: float) -> bool:
         """Whether the host still answers; paramiko's own keepalive never notices that it does not."""
@@ -97,6 +103,9 @@ class Connection:
 
     def _add(self, way: Way) -> None:
         sock = self._socket(way)
+        if self._closed:
+            sock.close()
+            raise way.failed("the connection was given up")
         transport = paramiko.Transport(sock)
         self._transports.append(transport)
         known = look_up(way.hop.key_name, (*way.hop.user_known_hosts, *way.hop.global_known_hosts))

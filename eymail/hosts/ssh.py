@@ -66,12 +66,11 @@ class SshHost:
     def connection(self) -> Connection:
         """The open connection, made now if there is none."""
         with self._lock:
-            if self._connection is not None and not self._connection.active:
-                self._connection.close()
-                self._connection = None
-            if self._connection is None:
-                self._connection = self._connect()
-            return self._connection
+            connection = self._connection
+            if connection is not None and not connection.active:
+                connection.close()
+                connection = None
+            return connection or self._connect()
 
     def destination(self) -> Destination:
         """Where the target leads. Raises InvalidInput, HostError."""
@@ -82,7 +81,9 @@ class SshHost:
         with _without_invoke():
             from eymail.hosts.connection import Connection
 
-        return Connection(self._name, destination, self._timeout, self._ask)
+        self._connection = connection = Connection(self._timeout, self._ask)
+        connection.open(self._name, destination)
+        return connection
 
     def run(
         self, argv: Sequence[str], *, input: bytes = b"", timeout: float = 30.0, check: bool = True
@@ -123,10 +124,10 @@ class SshHost:
         return forward(self._name, connection.transport, address, port, timeout)
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        # Without the lock: a connection that another thread is still waiting for is ended too.
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def _command(argv: Sequence[str]) -> str:

@@ -1,0 +1,71 @@
+"""SMTP, by the standard library over a socket that is there already (RFC 5321). No message is sent."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+
+from eymail.mail.checks import NotChecked, Step
+from eymail.mail.probe import Login, Trust, certificate_words, failures, ready
+
+
+class _OverSocket(smtplib.SMTP):
+    """smtplib on a given socket. ``_get_socket`` is a private name: tests hold it to its meaning."""
+
+    def __init__(self, name: str, connection: socket.socket) -> None:
+        self._given = connection
+        super().__init__(local_hostname="eymail.invalid")
+        self._host = name
+
+    def _get_socket(self, _host: str, _port: int, _timeout: float) -> socket.socket:
+        return self._given
+
+
+class SmtpProbe:
+    """Greeting, extensions, TLS when offered, and a NOOP. The cluster's relays know no login."""
+
+    def __init__(self, connection: socket.socket, trust: Trust, login: Login) -> None:
+        self._connection = ready(connection)
+        self._trust, self._login = trust, login
+        self._smtp = _OverSocket(trust.name, self._connection)
+
+    def steps(self) -> tuple[Step, ...]:
+        return (
+            ("greeting", self._greeting),
+            ("capabilities", self._capabilities),
+            ("tls", self._tls),
+            ("login", self._log_in),
+            ("noop", self._noop),
+        )
+
+    def _greeting(self) -> str:
+        with failures("greeting", smtplib.SMTPException):
+            return self._answer(*self._smtp.connect(self._trust.name, 25))
+
+    def _capabilities(self) -> str:
+        with failures("EHLO", smtplib.SMTPException):
+            self._smtp.ehlo_or_helo_if_needed()
+        return " ".join(sorted(name.upper() for name in self._smtp.esmtp_features))[:400]
+
+    def _tls(self) -> str:
+        if not self._smtp.has_extn("starttls"):
+            raise NotChecked("STARTTLS is not offered")
+        with failures("STARTTLS", smtplib.SMTPException):
+            self._smtp.starttls(context=self._trust.context())
+            return certificate_words(self._smtp.sock)
+
+    def _log_in(self) -> str:
+        raise NotChecked("the relays know hosts, not users")
+
+    def _noop(self) -> str:
+        with failures("NOOP", smtplib.SMTPException):
+            return self._answer(*self._smtp.noop())
+
+    def _answer(self, code: int, words: bytes) -> str:
+        if not 200 <= code < 300:
+            raise smtplib.SMTPResponseException(code, words)
+        return f"{code} {words[:400].decode('utf-8', 'replace')}"
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
