@@ -29,6 +29,7 @@ _LAST_PARENT = re.compile(rb"<(" + _ADDRESS + rb")>\Z")
 _RETRY_ENTRY = re.compile(rb"^  ([TR]:.*?) (-?\d+) (-?\d+) (.*)$", re.MULTILINE)
 _ROUTED_HOST = re.compile(rb"^ +host (\S+) +\[([0-9A-Fa-f.:]+)\]", re.MULTILINE)
 _SAFE_ADDRESS = re.compile(rb"[A-Za-z0-9_+][A-Za-z0-9_.+-]*@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]+\Z")
+_MESSAGE_ID = re.compile(rb"[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}\Z")
 _HIDING = b"retry time not reached"
 _HIDDEN_DOMAIN = re.compile(rb"retry time not reached for any host for '([^']+)'")
 _UNKNOWN_HOSTS_ASKED = 20
@@ -82,9 +83,10 @@ class RetryDatabase:
         self._by_message: dict[bytes, bytes] = {}
         for key, text in errors.items():
             kind, *parts = key.split(b":")
-            if kind == b"T" and len(parts) > 1:
+            if kind == b"T" and len(parts) > 1 and _MESSAGE_ID.match(parts[-1]):
                 self._by_message[parts[-1]] = text
-                self._by_host.setdefault(parts[0].lower(), text)
+            elif kind == b"T" and len(parts) > 1:
+                self._by_host[parts[0].lower()] = text
 
     @classmethod
     def parse(cls, dump: bytes) -> RetryDatabase:

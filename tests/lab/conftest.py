@@ -78,7 +78,7 @@ class Lab:
     def empty_queues(self) -> None:
         """Remove every message from every queue."""
         for host in ("relay1", "relay2", "deferred1", "mail1"):
-            self.exec(host, "sh", "-c", "exiqgrep -i | xargs -r exim4 -Mrm")
+            self.exec(host, "sh", "-c", "exiqgrep -i -r . | xargs -r exim4 -Mrm")
 
     def mailbox(self, address: str) -> list[dict[str, str]]:
         """The headers of every message in a mailbox, as Dovecot has them, names in lower case."""

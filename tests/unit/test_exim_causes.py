@@ -29,7 +29,7 @@ DUMP = rb"""  R:a1@busy.example:<s1@sender.example> -44 13121 H=127.0.0.4 [127.0
 24-Nov-2026 09:30:40  24-Nov-2026 09:30:40  24-Nov-2026 09:45:40 *
   T:mx.Hang.example:127.0.0.3:26 110 65 Connection timed out
 24-Nov-2026 09:30:40  24-Nov-2026 09:30:40  24-Nov-2026 09:45:40 
-  T:127.0.0.12:127.0.0.12:1xVmrF-00001Y-0p -45 12865 H=127.0.0.12 [127.0.0.12]: SMTP error: 450-4.7.0 multi\n450 4.7.0 line policy
+  T:mx.mail4.example:127.0.0.12/10.44.0.13:1xVmrF-00001Y-0p -45 12865 H=127.0.0.12 [127.0.0.12]: SMTP error: 450-4.7.0 multi\n450 4.7.0 line policy
 24-Nov-2026 09:30:40  24-Nov-2026 09:30:40  24-Nov-2026 09:45:40 
   T:full@mail.example -22 0 mailbox is full
 24-Nov-2026 09:30:40  24-Nov-2026 09:30:40  24-Nov-2026 09:45:40 
@@ -66,6 +66,7 @@ def test_the_retry_database_is_searched_from_the_recipient_to_the_host() -> None
     assert b"line policy" in database.of_message(b"a@mail4.example", b"", b"1xVmrF-00001Y-0p")
     assert database.of_hosts([b"other.example", b"MX.hang.example"]) == b"Connection timed out"
     assert database.of_hosts([b"other.example"]) == b""
+    assert database.of_hosts([b"mx.mail4.example"]) == b""  # that error was one message's alone
 
 
 def test_the_hidden_domain_is_the_one_that_is_not_tried() -> None:
