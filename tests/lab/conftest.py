@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from eymail.lab import podman, state
+
 EYMAIL = str(Path(sys.executable).parent / "eymail")
 SENDER = "app@example.com"
 
@@ -36,9 +38,30 @@ class Lab:
         assert not check or done.returncode == 0, f"{argv}: {done.returncode} {done.stdout} {done.stderr}"
         return done.stdout
 
+    def podman(self, verb: str, host: str, *argv: str) -> None:
+        """A fault, or its end: ``kill`` and ``start``, ``pause`` and ``unpause`` of a host."""
+        engine = podman.find()
+        engine.run(verb, f"eymail-{self.name}-{host}", *argv)
+
+    def in_network(self, host: str, *argv: str) -> subprocess.CompletedProcess[str]:
+        """A command in a host's network with more rights than the host's own root has."""
+        engine, container = podman.find(), f"eymail-{self.name}-{host}"
+        words = engine.inside_network_of(podman.pids(engine, [container])[container])
+        return subprocess.run([*words, *argv], capture_output=True, text=True, timeout=60, check=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where the lab keeps its files."""
+        return state.state(self.name).folder
+
     def run(self, *argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """A command of the administrator outside."""
         return self.command("run", "--", *argv, **options)
+
+    def reaches(self, address: str, port: int) -> bool:
+        """Does a TCP connection come about from the administrator's place, within a second?"""
+        program = f"import socket; socket.create_connection(({address!r}, {port}), 1)"
+        return self.run(sys.executable, "-c", program).returncode == 0
 
     def eymail(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """eymail as the administrator outside runs it."""
