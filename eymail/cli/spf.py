@@ -15,9 +15,10 @@ from eymail.cli.tree import command
 def spf(app: App, target: str) -> None:
     """Which addresses a cluster sends from; what a domain's SPF record names.
 
-    TARGET is a cluster: its source addresses as published, one a line in a pipe, and what the inventory
-    says of them. Or it is a domain: the terms of its record, one level deep, and whether they name the
-    source addresses of the clusters in the inventory.
+    TARGET is a cluster: its source addresses as published, one a line in a pipe, beside what the
+    inventory says. Or it is a domain: the terms of its SPF record, what they lead to one level deep, and
+    whether they name the source addresses of the clusters in the inventory. What lies deeper, and what
+    a, mx, ptr and exists name, is not followed and reads "not checked".
 
     \b
     Examples:

@@ -1,171 +1,204 @@
-"""Look-ups: through a resolver, or straight at one server; each within one deadline.
+"""Look-ups: through a recursive resolver, or straight at one authoritative server.
 
-dnspython checks that an answer belongs to its question and comes from where it was sent, falls
-back to TCP when an answer is truncated, and is loaded when the first question is asked.
+dnspython is loaded when the first question is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
-from eymail.dns.answers import Answer, Mx, MxAnswer
-from eymail.dns.servers import Server
-from eymail.errors import DnsError, NotFound
+from eymail.dns.answers import Answer, Mx, MxAnswer, NoAnswer, Soa, TxtAnswer, Why, Zone
+from eymail.dns.exchange import PAYLOAD, ask, question
+from eymail.dns.servers import Server, of_this_machine
+from eymail.errors import DnsError, InvalidInput, NotFound
+from eymail.model import quoted
 
 if TYPE_CHECKING:
     import dns.message
     import dns.name
-    import dns.rdata
-    import dns.resolver
-    import dns.rrset
 
-T = TypeVar("T")
-_ONE_TRY = 3.0
+_FIRST_TRY = 3.0
+_TRIES = 2
+_ASK_AGAIN = (Why.TIMEOUT, Why.MALFORMED)
+_CODE_HINTS = {
+    Why.SERVFAIL: "the zone is broken, or its servers cannot be reached",
+    Why.REFUSED: "it does not serve this zone, or not this machine",
+}
 
 
 class Resolver:
-    """Asks recursive servers, the machine's own where none are given.
+    """Asks recursive name servers, the machine's own where none are given.
 
-    ``timeout`` is the deadline of one look-up, in seconds, with every retry in it. All
-    look-ups raise NotFound when the name does not exist, DnsError when there is no usable
-    answer, and give None when the name exists without records of the type.
+    ``servers`` are ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, asked in this order; ``timeout`` is the
+    deadline of one look-up, in seconds, with its retry in it. All look-ups raise NotFound when the
+    name does not exist, DnsError when there is no usable answer, and InvalidInput when the name can be
+    no name; they give None when the name exists without records of the type. May be used by several
+    threads at once. Raises InvalidInput when a server is no address.
     """
 
     def __init__(self, servers: Iterable[str], timeout: float) -> None:
-        self._servers = tuple(Server.parse(text) for text in servers)
+        self._named = tuple(Server.parse(text) for text in servers)
         self._timeout = timeout
-        self._made: dns.resolver.Resolver | None = None
 
-    def txt(self, name: str) -> Answer | None:
-        """TXT records, the strings of each joined (RFC 7208 section 3.3)."""
-        return self._answer(name, "TXT", lambda record: _text(b"".join(record.strings)))
+    def txt(self, name: str) -> TxtAnswer | None:
+        """TXT records, as bytes and as text."""
+        found = self._chain(name, "TXT")
+        if found.answer is None:
+            return None
+        return TxtAnswer(*_place(found), tuple(b"".join(one.strings) for one in found.answer))
 
-    def addresses(self, name: str) -> tuple[str, ...]:
-        """A and AAAA records of a name, empty when it has none."""
-        found = (self._answer(name, kind, lambda record: str(record.address)) for kind in ("A", "AAAA"))
-        return tuple(address for answer in found if answer for address in answer.records)
+    def mx(self, name: str) -> MxAnswer | None:
+        """MX records as a recursive server has them."""
+        return _mx_answer(self._chain(name, "MX"))
 
-    def name_servers(self, name: str) -> tuple[str, tuple[str, ...]]:
-        """The zone that a name is in and the names of its servers.
+    def addresses(self, name: str, kinds: Iterable[str] = ("A", "AAAA")) -> tuple[str, ...]:
+        """Addresses of a name, empty when it has none; ``kinds`` of A and AAAA."""
+        answers = [self._answer(name, kind, lambda record: str(record.address)) for kind in kinds]
+        return tuple(address for answer in answers if answer for address in answer.records)
 
-        Raises DnsError when no zone can be found.
-        """
+    def ns(self, name: str) -> Answer | None:
+        """The names of a zone's servers, sorted."""
+        return self._answer(name, "NS", lambda record: _name(record.target))
+
+    def ptr(self, address: str) -> Answer | None:
+        """The names that an address's reverse zone gives it. ``address`` is a valid IP address."""
+        import dns.reversename
+
+        name = _name(dns.reversename.from_address(address))
+        return self._answer(name, "PTR", lambda record: _name(record.target))
+
+    def soa(self, name: str) -> Soa | None:
+        """The start of authority at exactly this name; None when no zone starts there."""
+        found = self._chain(name, "SOA")
+        if found.answer is None or found.cnames:
+            return None
+        soa: Any = found.answer[0]
+        return Soa(_name(found.canonical_name), _name(soa.mname), soa.serial, soa.minimum)
+
+    def canonical(self, name: str) -> str:
+        """The name that CNAMEs lead to from ``name``, itself where there are none."""
+        return _name(self._chain(name, "MX").canonical_name)
+
+    def zone(self, name: str) -> Zone:
+        """The zone that a name is in, and its servers. Raises DnsError when none is found."""
         labels = name.split(".")
         for start in range(len(labels)):
             zone = ".".join(labels[start:])
-            answer = self._answer(zone, "NS", lambda record: _name(record.target))
-            if answer:
-                return zone, tuple(sorted(answer.records))
+            answer = self._parent_ns(zone) if start else self.ns(zone)
+            if answer and answer.owner == zone:  # a CNAME there leads to another zone's servers
+                return Zone(zone, answer.records)
         raise DnsError(f"no name servers were found for {name}", "is the domain delegated?")
 
-    def exists(self, name: str) -> None:
-        """Raises NotFound when the name does not exist, DnsError when that is not known."""
-        self._answer(name, "SOA", str)
+    def _parent_ns(self, zone: str) -> Answer | None:
+        """Some servers deny a name that is empty itself and has names below it (RFC 8020 forbids it)."""
+        try:
+            return self.ns(zone)
+        except NotFound:
+            return None
+
+    def mx_at(self, server: Server, domain: str) -> MxAnswer | None:
+        """A domain's MX as one authoritative server has it, asked itself.
+
+        Raises NotFound when it says that the domain does not exist, NoAnswer when it cannot be asked,
+        refuses, or is not authoritative.
+        """
+        import dns.flags
+
+        query = _query(domain, "MX", recursive=False)
+        answer = _checked(server, self._patiently((server,), query), query)
+        if not answer.flags & dns.flags.AA:
+            told = f"name server {server} is not authoritative for {domain}"
+            raise NoAnswer(Why.LAME, told, "the delegation to it is lame")
+        return _mx_answer(answer.resolve_chaining())
 
     def _answer(self, name: str, kind: str, text: Callable[[Any], str]) -> Answer | None:
-        with _failures(name, kind):
-            found = self._resolver().resolve(f"{name}.", kind, raise_on_no_answer=False, search=False)
-            if found.rrset is None:
-                return None
-            owner = _name(found.rrset.name)
-            return Answer(owner, found.rrset.ttl, tuple(text(record) for record in found.rrset))
+        found = self._chain(name, kind)
+        if found.answer is None:
+            return None
+        return Answer(*_place(found), tuple(sorted(text(record) for record in found.answer)))
 
-    def _resolver(self) -> dns.resolver.Resolver:
-        import dns.resolver
+    def _chain(self, name: str, kind: str) -> dns.message.ChainingResult:
+        """The records of a name, and the CNAMEs on the way to them."""
+        servers = self._named or of_this_machine()
+        answer: dns.message.QueryMessage = self._patiently(servers, _query(name, kind, recursive=True))
+        return answer.resolve_chaining()
 
-        if self._made is None:
-            made = dns.resolver.Resolver(configure=not self._servers)
-            if self._servers:
-                made.nameservers = [_as_name_server(server) for server in self._servers]
-            made.lifetime, made.timeout = self._timeout, min(_ONE_TRY, self._timeout)
-            made.use_edns(0, payload=1232)
-            self._made = made
-        return self._made
-
-
-def _as_name_server(server: Server) -> Any:
-    import dns.nameserver
-
-    return dns.nameserver.Do53Nameserver(server.address, server.port)
-
-
-def mx_at(server: Server, domain: str, timeout: float) -> MxAnswer | None:
-    """A domain's MX as one authoritative server has it; None when it has none.
-
-    Raises NotFound when the server says that the domain does not exist, DnsError when it
-    cannot be asked, refuses, or is not authoritative.
-    """
-    import dns.flags
-    import dns.rcode
-
-    with _failures(domain, "MX"):
-        answer = _ask(server, domain, "MX", timeout)
-        code = answer.rcode()
-        if code == dns.rcode.NXDOMAIN:
-            raise NotFound(f"{server} says that {domain} does not exist")
-        if code != dns.rcode.NOERROR:
-            raise DnsError(f"{server} answered {dns.rcode.to_text(code)}", "ask who runs that server")
-        if not answer.flags & dns.flags.AA:
-            raise DnsError(f"{server} is not authoritative for {domain}", "the delegation is lame")
-        found = [rrset for rrset in answer.answer if rrset.rdtype.name == "MX"]
-        return _mx_answer(found[0]) if found else None
+    def _patiently(self, servers: tuple[Server, ...], query: dns.message.Message) -> Any:
+        """Each server in turn, and those that said nothing usable once more, within the deadline."""
+        end = time.time() + self._timeout
+        failed: list[NoAnswer] = []
+        turns = list(servers) * _TRIES
+        while turns:
+            server, *turns = turns
+            try:
+                return _checked(server, ask(server, query, _until(end, last=not turns)), query)
+            except NoAnswer as error:
+                failed.append(error)
+                if error.why not in _ASK_AGAIN:
+                    turns = [one for one in turns if one != server]
+        raise _most_telling(failed)
 
 
-def _ask(server: Server, name: str, kind: str, timeout: float) -> dns.message.Message:
+def _until(end: float, *, last: bool) -> float:
+    """When a try ends: the last has all that is left, others half of it and 3 s at most."""
+    now = time.time()
+    return end if last else min(end, now + min(_FIRST_TRY, max(0.0, end - now) / 2))
+
+
+def _most_telling(failed: list[NoAnswer]) -> NoAnswer:
+    return next((error for error in failed if error.why not in _ASK_AGAIN), failed[-1])
+
+
+def _query(name: str, kind: str, *, recursive: bool) -> dns.message.QueryMessage:
+    import dns.exception
     import dns.flags
     import dns.message
-    import dns.query
+    import dns.name
 
-    query = dns.message.make_query(f"{name}.", kind, use_edns=0, payload=1232)
-    query.flags &= ~dns.flags.RD
-    answer, _ = dns.query.udp_with_fallback(query, server.address, timeout, server.port)
+    try:
+        asked = dns.name.from_text(name)
+    except dns.exception.DNSException as error:
+        raise InvalidInput(f"{quoted(name)} cannot be a name in the DNS", str(error)) from error
+    flags = dns.flags.RD if recursive else 0
+    return dns.message.make_query(asked, kind, use_edns=0, payload=PAYLOAD, flags=flags)
+
+
+def _checked(server: Server, answer: Any, query: dns.message.Message) -> Any:
+    """The answer when its code says that it is one, and its records hang together."""
+    import dns.exception
+    import dns.rcode
+
+    code = answer.rcode()
+    if code == dns.rcode.NXDOMAIN:
+        name = query.question[0].name.to_text(omit_final_dot=True)
+        raise NotFound(f"{name} does not exist in the DNS", "is it spelt right?")
+    if code != dns.rcode.NOERROR:
+        text = dns.rcode.to_text(code)
+        why = Why(text) if text in ("SERVFAIL", "REFUSED") else Why.OTHER_CODE
+        told = f"name server {server} answered {text}: {question(query)}"
+        raise NoAnswer(why, told, _CODE_HINTS.get(why, "another: --server"))
+    try:
+        answer.resolve_chaining()
+    except dns.exception.DNSException as error:
+        told = f"name server {server} sent an answer that makes no sense: {question(query)}"
+        raise NoAnswer(Why.MALFORMED, told, f"{type(error).__name__}") from error
     return answer
 
 
-def _mx_answer(rrset: dns.rrset.RRset) -> MxAnswer:
-    records: list[Mx] = [Mx(record.preference, _name(record.exchange)) for record in rrset]
-    return MxAnswer(rrset.ttl, tuple(sorted(records)))
+def _place(found: dns.message.ChainingResult) -> tuple[str, int]:
+    """Where records were found, and the least TTL on the way there."""
+    return _name(found.canonical_name), found.minimum_ttl
+
+
+def _mx_answer(found: dns.message.ChainingResult) -> MxAnswer | None:
+    if found.answer is None:
+        return None
+    records: Any = found.answer
+    return MxAnswer(*_place(found), tuple(sorted(Mx(one.preference, _name(one.exchange)) for one in records)))
 
 
 def _name(name: dns.name.Name) -> str:
-    """A name as text, dnspython's escapes for odd bytes kept, lower case, no last dot."""
+    """A name as text: dnspython's escapes for odd bytes, lower case, no last dot."""
     return name.to_text(omit_final_dot=True).lower().removesuffix(".")
-
-
-def _text(data: bytes) -> str:
-    """Bytes of a TXT record as text; what is not printable ASCII stays as an escape."""
-    return data.decode("ascii", "backslashreplace")
-
-
-@contextmanager
-def _failures(name: str, kind: str) -> Iterator[None]:
-    """Turn what dnspython and sockets raise into our errors."""
-    import dns.exception
-    import dns.resolver
-
-    what = f"{kind} of {name}"
-    try:
-        yield
-    except dns.resolver.NXDOMAIN as error:
-        raise NotFound(f"{name} does not exist in the DNS", "is it spelt right?") from error
-    except dns.resolver.NoNameservers as error:
-        reason = _reason(error)
-        raise DnsError(
-            f"no name server could answer {what}: {reason}", "try another with --server"
-        ) from error
-    except dns.exception.Timeout as error:
-        raise DnsError(f"no answer in time to {what}", "is the name server up? see --server") from error
-    except (dns.resolver.NoResolverConfiguration, dns.resolver.YXDOMAIN) as error:
-        raise DnsError(f"{what} cannot be asked: {error}", "name a server with --server") from error
-    except dns.exception.DNSException as error:
-        raise DnsError(f"the answer to {what} is malformed: {type(error).__name__}") from error
-    except (OSError, EOFError) as error:
-        raise DnsError(f"{what} cannot be asked: {error}", "is the name server reachable?") from error
-
-
-def _reason(error: dns.resolver.NoNameservers) -> str:
-    """The last server's own reason; dnspython keeps (server, tcp, port, error, answer) for each try."""
-    tries = error.kwargs.get("errors") or []
-    return str(tries[-1][3]) if tries else "no server was asked"

@@ -2,154 +2,181 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eymail import providers
+from eymail.config import Role
+from eymail.dns.answers import Mx, MxAnswer, NoAnswer, Why
+from eymail.dns.side_by_side import at_once
 from eymail.env import Env
-from eymail.errors import DnsError, EymailError, NotFound
+from eymail.errors import DnsError, NotFound
 from eymail.model import Cell, Failure, Result, View, parse_domain
+from eymail.providers import Provider
 
 if TYPE_CHECKING:
-    from eymail.dns.answers import Mx, MxAnswer
-
-_TIMEOUT = 5.0
-_AT_ONCE = 8
-
-
-@dataclass(frozen=True)
-class MxRecord:
-    """An MX record; ``target`` is "" for a null MX."""
-
-    preference: int
-    target: str
+    from eymail.dns.authority import AtServer
 
 
 @dataclass(frozen=True)
 class ServerMx:
-    """What one address of one authoritative server has: its MX, or what was wrong."""
+    """What one address of one authoritative server has.
+
+    ``status`` is ok or "not checked", and ``problem`` then says why. ``exists`` is whether the server
+    knows the domain at all. The target of a null MX is "". ``ttl`` is in seconds.
+    """
 
     server: str
     address: str
     status: str
+    exists: bool | None
     ttl: int | None
-    records: tuple[MxRecord, ...]
-    provider: str
+    records: tuple[Mx, ...]
+    provider: Provider | None
+    problem: str
 
 
 @dataclass(frozen=True)
 class DomainMx(Result):
     """A domain's MX as its authoritative servers have them.
 
-    ``provider`` is whose they are, ``agree`` whether all servers that answered say the same.
-    ``implicit`` are the domain's own addresses, which receive its mail when it has no MX
-    (RFC 5321 section 5.1).
+    ``name`` is where they are: the domain, or what it is an alias (CNAME) of. ``agree`` is whether all
+    servers that answered say the same. ``implicit`` are the addresses that receive the mail of a domain
+    without MX (RFC 5321 section 5.1). ``remarks`` are what is odd.
     """
 
     domain: str
+    name: str
     zone: str
-    provider: str
+    provider: Provider
     agree: bool
     implicit: tuple[str, ...]
     servers: tuple[ServerMx, ...]
-    missing: tuple[Failure, ...]
+    remarks: tuple[str, ...]
+    missing: tuple[Failure, ...] = field(metadata={"json": False})
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         return self.missing
 
     def view(self) -> View:
-        columns = ("server", "address", "status", "preference", "target", "ttl", "provider")
+        columns = ("server", "address", "status", "preference", "target", "ttl", "provider", "problem")
         rows = tuple(row for server in self.servers for row in _rows(server))
-        notes = () if self.agree else ("the servers do not agree: a change is under way, or one is stale",)
-        if self.implicit:
-            notes = (*notes, f"no MX: mail goes to the domain's own address, {', '.join(self.implicit)}")
-        return View(columns, rows, f"{self.domain}: {self.provider}", "status", notes)
+        return View(columns, rows, f"{self.domain}: {self.provider.title}", "status", self.remarks)
 
 
-def _rows(server: ServerMx) -> tuple[tuple[Cell, ...], ...]:
+def _rows(server: ServerMx) -> Iterator[tuple[Cell, ...]]:
     head = (server.server, server.address, server.status)
+    tail = (server.provider.title if server.provider else "", server.problem)
     if not server.records:
-        return ((*head, None, None, server.ttl, server.provider),)
-    return tuple(
-        (*head, mx.preference, mx.target or ".", server.ttl, server.provider) for mx in server.records
+        yield (*head, None, None, None, *tail)
+    for mx in server.records:
+        yield (*head, mx.preference, mx.target or ".", server.ttl, *tail)
+
+
+def show(env: Env, domain_name: str) -> DomainMx:
+    """Ask every address of every authoritative server for a domain's MX.
+
+    Raises NotFound when the domain does not exist, DnsError when none of its servers could be asked,
+    InvalidInput.
+    """
+    from eymail.dns.authority import mx_everywhere
+
+    domain = parse_domain(domain_name)
+    name = env.resolver.canonical(domain)
+    zone = env.resolver.zone(name)
+    asked = mx_everywhere(env.resolver, name, zone)
+    missing = tuple(Failure.of(error) for error in _unexcused(asked))
+    if all(isinstance(one.found, DnsError) for one in asked):
+        why = "; ".join(dict.fromkeys(failure.message for failure in missing))
+        raise DnsError(f"no authoritative server of {name} could be asked", why)
+    clusters = tuple(_clusters(env))
+    addresses, unknown = _addresses(env, asked, clusters)
+    servers = tuple(_server(one, clusters, addresses) for one in asked)
+    answered = [server for server in servers if server.status == "ok"]
+    implicit, lost = _implicit(env, name, answered)
+    targets = {mx.target for server in answered for mx in server.records} or ({name} if implicit else set())
+    return DomainMx(
+        domain=domain,
+        name=name,
+        zone=zone.name,
+        provider=providers.provider_of(targets, clusters, {**addresses, name: implicit}),
+        agree=len({(server.exists, server.records) for server in answered}) == 1,
+        implicit=implicit,
+        servers=servers,
+        remarks=tuple(_remarks(domain, name, answered, implicit)),
+        missing=(*missing, *unknown, *lost),
     )
 
 
-def show(env: Env, name: str) -> DomainMx:
-    """Ask every authoritative server for a domain's MX. Raises NotFound, DnsError, InvalidInput."""
-    domain = parse_domain(name)
-    env.resolver.exists(domain)
-    zone, names = env.resolver.name_servers(domain)
-    clusters = [providers.cluster(one.name, one.zone) for one in (env.config.clusters or {}).values()]
-    asked, missing = _ask_all(env, domain, names)
-    servers = tuple(_server(server, address, answer, clusters) for server, address, answer in asked)
-    answered = [server for server in servers if server.status == "ok"]
-    if not answered:
-        raise DnsError(f"no authoritative server of {domain} could be asked", _first(missing))
-    sets = {server.records for server in answered}
-    targets = [mx.target for records in sets for mx in records]
-    implicit = () if targets else env.resolver.addresses(domain)
-    provider = providers.provider_of(targets, clusters).title if targets else _without_mx(implicit)
-    return DomainMx(domain, zone, provider, len(sets) == 1, implicit, servers, missing)
+def _unexcused(asked: Sequence[AtServer]) -> Iterator[DnsError]:
+    """What could not be asked; but no address out of reach (IPv6, often) of a server asked at another."""
+    reached = {one.server for one in asked if not isinstance(one.found, DnsError)}
+    for one in asked:
+        out_of_reach = isinstance(one.found, NoAnswer) and one.found.why is Why.NO_ROUTE
+        if isinstance(one.found, DnsError) and not (out_of_reach and one.server in reached):
+            yield one.found
 
 
-def _first(missing: tuple[Failure, ...]) -> str:
-    return missing[0].message if missing else ""
+def _clusters(env: Env) -> Iterator[Provider]:
+    for cluster in (env.config.clusters or {}).values():
+        public = [str(host.public) for host in cluster.with_role(Role.MAIL) if host.public]
+        yield providers.of_cluster(cluster.name, cluster.zone, public)
 
 
-def _without_mx(implicit: tuple[str, ...]) -> str:
-    return "no MX, its own address" if implicit else "no MX and no address: it receives no mail"
-
-
-Asked = tuple[str, str, "MxAnswer | EymailError | None"]
-
-
-def _ask_all(env: Env, domain: str, names: tuple[str, ...]) -> tuple[list[Asked], tuple[Failure, ...]]:
-    """Every address of every server, asked side by side."""
-    pairs, missing = _addresses(env, names)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = list(pool.map(lambda pair: _ask(domain, pair[1]), pairs))
-    asked = [(*pair, answer) for pair, answer in zip(pairs, answers, strict=True)]
-    failed = [Failure.of(answer) for _, _, answer in asked if isinstance(answer, EymailError)]
-    return asked, (*missing, *failed)
-
-
-def _addresses(env: Env, names: tuple[str, ...]) -> tuple[list[tuple[str, str]], tuple[Failure, ...]]:
-    pairs: list[tuple[str, str]] = []
-    missing: list[Failure] = []
-    for name in names:
-        try:
-            found = env.resolver.addresses(name)
-        except (NotFound, DnsError) as error:
-            missing.append(Failure.of(error))
-            continue
-        pairs += [(name, address) for address in found]
-    return pairs, tuple(missing)
-
-
-def _ask(domain: str, address: str) -> MxAnswer | EymailError | None:
-    from eymail.dns.lookup import mx_at
-    from eymail.dns.servers import Server
-
-    try:
-        return mx_at(Server(address), domain, _TIMEOUT)
-    except NotFound:
-        return None
-    except DnsError as error:
-        return error
+def _addresses(
+    env: Env, asked: Sequence[AtServer], clusters: Sequence[Provider]
+) -> tuple[Mapping[str, tuple[str, ...]], tuple[Failure, ...]]:
+    """Where those targets lead that no name tells of: to a cluster's mail host, perhaps."""
+    answers = (one.found for one in asked)
+    targets = {mx.target for answer in answers if isinstance(answer, MxAnswer) for mx in answer.records}
+    unknown = sorted(one for one in targets if providers.provider_of([one], clusters) is providers.OTHER)
+    wanted = unknown if any(cluster.addresses for cluster in clusters) else []
+    found = dict(zip(wanted, at_once(env.resolver.addresses, wanted), strict=True))
+    failed = (error for error in found.values() if isinstance(error, DnsError))
+    known = {target: addresses for target, addresses in found.items() if isinstance(addresses, tuple)}
+    return known, tuple(Failure.of(error) for error in failed)
 
 
 def _server(
-    server: str, address: str, answer: MxAnswer | EymailError | None, clusters: list[providers.Provider]
+    asked: AtServer, clusters: Sequence[Provider], addresses: Mapping[str, tuple[str, ...]]
 ) -> ServerMx:
-    if isinstance(answer, EymailError):
-        return ServerMx(server, address, "not checked", None, (), "")
-    records = tuple(_record(mx) for mx in answer.records) if answer else ()
-    provider = providers.provider_of([mx.target for mx in records], clusters).title if records else "no MX"
-    return ServerMx(server, address, "ok", answer.ttl if answer else None, records, provider)
+    found = asked.found
+    if isinstance(found, DnsError):
+        return ServerMx(asked.server, asked.address, "not checked", None, None, (), None, found.message)
+    exists = not isinstance(found, NotFound)
+    ttl, records = (found.ttl, found.records) if isinstance(found, MxAnswer) else (None, ())
+    provider = providers.provider_of([mx.target for mx in records], clusters, addresses)
+    problem = "" if exists else "says that the domain does not exist"
+    return ServerMx(asked.server, asked.address, "ok", exists, ttl, records, provider, problem)
 
 
-def _record(mx: Mx) -> MxRecord:
-    return MxRecord(mx.preference, mx.target)
+def _implicit(
+    env: Env, name: str, answered: Sequence[ServerMx]
+) -> tuple[tuple[str, ...], tuple[Failure, ...]]:
+    """The domain's own addresses where it has no MX."""
+    if any(server.records for server in answered):
+        return (), ()
+    try:
+        return env.resolver.addresses(name), ()
+    except NotFound:
+        return (), ()
+    except DnsError as error:
+        return (), (Failure.of(error),)
+
+
+def _remarks(domain: str, name: str, answered: Sequence[ServerMx], implicit: Sequence[str]) -> Iterator[str]:
+    if name != domain:
+        yield f"{domain} is an alias of {name}, whose MX these are"
+    if len({(server.exists, server.records) for server in answered}) > 1:
+        yield "the servers do not agree: a change is under way, or one of them is stale"
+    targets = {mx.target for server in answered for mx in server.records}
+    if "" in targets:
+        yield "null MX: the domain wants no mail (RFC 7505)"
+    if "" in targets and len(targets) > 1:
+        yield "a null MX must stand alone (RFC 7505): what hosts do with this differs"
+    if not targets and implicit:
+        yield f"no MX: mail goes to the domain's own address, {', '.join(implicit)} (RFC 5321 section 5.1)"
+    elif not targets:
+        yield "no MX and no address: the domain receives no mail"

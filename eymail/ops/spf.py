@@ -1,28 +1,29 @@
-"""Which addresses a cluster sends from, and what a domain's SPF record names."""
+"""Which addresses a cluster sends from, and what a domain's SPF record says of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from ipaddress import ip_network
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 
 from eymail.config import Cluster
 from eymail.dns import spf
+from eymail.dns.side_by_side import at_once
 from eymail.env import Env
 from eymail.errors import DnsError, InvalidInput, NotFound
-from eymail.model import Result, View, parse_domain, quoted
+from eymail.model import Failure, Result, View, parse_domain, quoted
 
 _PATTERN = "_spf.{cluster}.engineyard.com"
-_CLUSTER_NAME = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_CLUSTER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
 class SourceAddress:
-    """An address or network that mail comes from.
+    """An address, or a network, that mail comes from.
 
-    ``inventory`` is yes, no, or "not checked" when there is no inventory of the cluster;
-    ``purpose`` is what the inventory has it for.
+    ``inventory`` is yes, no, partly (of a network), or "not checked" when no inventory describes the
+    cluster; ``purpose`` is what the inventory has it for.
     """
 
     address: str
@@ -40,12 +41,14 @@ class SourceAddresses(Result):
     record: str
     addresses: tuple[SourceAddress, ...]
     disagreements: tuple[str, ...]
+    not_checked: tuple[str, ...]
 
     def view(self) -> View:
         columns = ("address", "published", "in the inventory", "purpose")
         rows = tuple((a.address, a.published, a.inventory, a.purpose) for a in self.addresses)
         plain = tuple((a.address,) for a in self.addresses if a.published)
-        return View(columns, rows, f"{self.name}: {self.record}", notes=self.disagreements, plain=plain)
+        notes = (*self.disagreements, *(f"not checked: {term}" for term in self.not_checked))
+        return View(columns, rows, f"{self.name}: {self.record}", notes=notes, plain=plain)
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class DomainTerm:
 
 
 @dataclass(frozen=True)
-class ClusterVerdict:
-    """Whether a domain's record names a cluster's source addresses: yes, no, or not checked."""
+class AddressVerdict:
+    """Whether a domain's record names a source address: yes, no, or not checked, and by which term."""
 
     cluster: str
     address: str
@@ -68,29 +71,37 @@ class ClusterVerdict:
 
 @dataclass(frozen=True)
 class DomainSpf(Result):
-    """A domain's SPF record, its terms, and which clusters' source addresses they name."""
+    """A domain's SPF records (one, when all is well), their terms, and the source addresses they name."""
 
     domain: str
-    record: str
+    records: tuple[str, ...]
     terms: tuple[DomainTerm, ...]
-    clusters: tuple[ClusterVerdict, ...]
+    addresses: tuple[AddressVerdict, ...]
+    faults: tuple[str, ...]
+    missing: tuple[Failure, ...] = field(metadata={"json": False})
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        return self.missing
 
     def view(self) -> View:
-        terms = tuple(("record", term.term, term.names) for term in self.terms)
-        clusters = tuple((f"{c.cluster} {c.address}", c.named, c.by) for c in self.clusters)
-        return View(
-            ("what", "term or verdict", "names"), (*terms, *clusters), f"{self.domain}: {self.record}"
-        )
+        terms = tuple(("term", term.term, term.names, "") for term in self.terms)
+        rows = tuple((f"cluster {a.cluster}", a.address, a.named, a.by) for a in self.addresses)
+        title = f"{self.domain}: {' and '.join(self.records)}"
+        return View(("what", "term or address", "names", "by"), (*terms, *rows), title, notes=self.faults)
 
 
 def of_target(env: Env, target: str) -> SourceAddresses | DomainSpf:
-    """A cluster's source addresses, or a domain's SPF record when the target has a dot."""
-    if target in (env.config.clusters or {}) or "." not in target:
-        return addresses(env, target)
-    return of_domain(env, parse_domain(target, service_labels=True))
+    """A cluster's source addresses, or a domain's SPF record when the target has a dot.
+
+    Raises NotFound when nothing is published, DnsError, and InvalidInput when it is neither's name.
+    """
+    if "." in target:
+        return of_domain(env, parse_domain(target, service_labels=True))
+    return of_cluster(env, target)
 
 
-def addresses(env: Env, name: str) -> SourceAddresses:
+def of_cluster(env: Env, name: str) -> SourceAddresses:
     """What a cluster's mail comes from, as published and as the inventory says.
 
     Raises NotFound when nothing is published; the hint is then the record to publish.
@@ -99,15 +110,15 @@ def addresses(env: Env, name: str) -> SourceAddresses:
     where = inventory.spf_name if inventory else _conventional_name(name)
     expected = dict(_expected(inventory)) if inventory else {}
     record = _published(env, where, expected)
-    published = [str(t.network) for t in spf.terms(record) if t.network is not None]
-    shown = [_short(network) for network in published]
-    rows = [_source(address, True, inventory, expected) for address in shown]
-    rows += [_source(address, False, inventory, expected) for address in expected if address not in shown]
-    return SourceAddresses(name, where, record, tuple(rows), tuple(_disagreements(rows)))
+    terms = spf.terms(record)
+    rows = tuple(_rows(terms, None if inventory is None else expected))
+    others = tuple(term.text for term in terms if _leads_elsewhere(term))
+    wrong = (*_faults(terms), *_disagreements(rows, expected))
+    return SourceAddresses(name, where, record, rows, wrong, others)
 
 
 def _conventional_name(name: str) -> str:
-    if not re.fullmatch(_CLUSTER_NAME, name):
+    if not _CLUSTER_NAME.fullmatch(name):
         raise InvalidInput(f"{quoted(name)} is neither a cluster nor a domain", "try ey04, or example.com")
     return _PATTERN.format(cluster=name)
 
@@ -119,103 +130,145 @@ def _expected(inventory: Cluster) -> Iterator[tuple[str, str]]:
         yield str(entry.address), f"dedicated to {', '.join(entry.domains)}"
 
 
-def _published(env: Env, where: str, expected: dict[str, str]) -> str:
-    publish = f'publish: {where}. TXT "{_record(expected)}"' if expected else "is the cluster's name right?"
+def _published(env: Env, where: str, expected: Mapping[str, str]) -> str:
+    wanted = f'publish: {where}. TXT "{_record(expected)}"' if expected else "is the cluster's name right?"
     try:
-        answer = env.resolver.txt(where)
+        found = _records(env, where)
     except NotFound as error:
-        raise NotFound(f"{where} does not exist in the DNS", publish) from error
-    found = spf.records(answer.records if answer else ())
+        raise NotFound(f"{where} does not exist in the DNS", wanted) from error
     if not found:
-        raise NotFound(f"{where} has no SPF record", publish)
+        raise NotFound(f"{where} has no SPF record", wanted)
     if len(found) > 1:
-        raise DnsError(f"{where} has {len(found)} SPF records, which counts as none", "leave one")
+        raise DnsError(f"{where} has {len(found)} SPF records, which counts as an error", "leave one")
     return found[0]
 
 
-def _record(expected: dict[str, str]) -> str:
+def _record(expected: Mapping[str, str]) -> str:
     return " ".join((spf.VERSION, *(f"ip4:{address}" for address in expected), "~all"))
 
 
-def _short(network: str) -> str:
+def _records(env: Env, name: str) -> tuple[str, ...]:
+    answer = env.resolver.txt(name)
+    return spf.records(answer.raw) if answer else ()
+
+
+def _rows(terms: Sequence[spf.Term], expected: Mapping[str, str] | None) -> Iterator[SourceAddress]:
+    """The published networks in the record's order, then what the inventory has beside them."""
+    networks = [term.network for term in terms if term.network is not None and term.qualifier == "+"]
+    for network in networks:
+        yield _published_row(network, expected)
+    for address, purpose in (expected or {}).items():
+        if not any(ip_address(address) in network for network in networks):
+            yield SourceAddress(address, False, "yes", purpose)
+
+
+def _published_row(network: spf.Network, expected: Mapping[str, str] | None) -> SourceAddress:
+    shown = _short(network)
+    if expected is None:
+        return SourceAddress(shown, True, "not checked", "")
+    inside = {address: purpose for address, purpose in expected.items() if ip_address(address) in network}
+    told = "no" if not inside else "yes" if network.num_addresses == 1 else "partly"
+    return SourceAddress(shown, True, told, "; ".join(inside.values()))
+
+
+def _short(network: spf.Network) -> str:
     """A network of one address as that address."""
-    parsed = ip_network(network)
-    return str(parsed.network_address) if parsed.num_addresses == 1 else network
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
-def _source(
-    address: str, published: bool, inventory: Cluster | None, expected: dict[str, str]
-) -> SourceAddress:
-    known = "not checked" if inventory is None else "yes" if address in expected else "no"
-    return SourceAddress(address, published, known, expected.get(address, ""))
+def _leads_elsewhere(term: spf.Term) -> bool:
+    return term.name in ("include", "redirect", "a", "mx", "ptr", "exists")
 
 
-def _disagreements(rows: list[SourceAddress]) -> Iterator[str]:
+def _faults(terms: Sequence[spf.Term]) -> Iterator[str]:
+    for text in spf.faults(terms):
+        yield f"{text} is no SPF term, so receivers count the whole record as an error"
+
+
+def _disagreements(rows: Sequence[SourceAddress], expected: Mapping[str, str]) -> Iterator[str]:
     for row in rows:
         if not row.published:
             yield f"{row.address} ({row.purpose}) is in the inventory and not published"
         elif row.inventory == "no":
             yield f"{row.address} is published and not in the inventory"
+        elif row.inventory == "partly":
+            yield f"{row.address} is published, of which the inventory has {_within(row.address, expected)}"
+
+
+def _within(network: str, expected: Mapping[str, str]) -> str:
+    return ", ".join(address for address in expected if ip_address(address) in ip_network(network))
 
 
 def of_domain(env: Env, domain: str) -> DomainSpf:
-    """A domain's SPF record and what its terms name. Raises NotFound when it has none."""
-    record = _record_of(env, domain)
-    terms = spf.terms(record)
-    shown = tuple(DomainTerm(_as_written(term), _names(env, term)) for term in terms)
-    verdicts = tuple(
-        verdict for cluster in (env.config.clusters or {}).values() for verdict in _verdicts(cluster, terms)
-    )
-    return DomainSpf(domain, record, shown, verdicts)
+    """A domain's SPF record, what its terms name, and whether those are the clusters' source addresses.
+
+    Raises NotFound when it has none, DnsError.
+    """
+    records = _records(env, domain)
+    if not records:
+        raise NotFound(f"{domain} has no SPF record", "receivers then know nothing of who may send for it")
+    terms = tuple(term for record in records for term in spf.terms(record))
+    asked = tuple(term for term in terms if _target(term))
+    found = dict(zip(asked, at_once(lambda term: _records(env, _target(term)), asked), strict=True))
+    names = tuple(DomainTerm(term.text, _names(term, found.get(term))) for term in terms)
+    missing = tuple(Failure.of(answer) for answer in found.values() if isinstance(answer, DnsError))
+    faults = tuple(_domain_faults(domain, records, terms))
+    verdicts = tuple(_verdicts(env, domain, terms, found, bool(faults)))
+    return DomainSpf(domain, records, names, verdicts, faults, missing)
 
 
-def _record_of(env: Env, domain: str) -> str:
-    answer = env.resolver.txt(domain)
-    found = spf.records(answer.records if answer else ())
-    if not found:
-        raise NotFound(f"{domain} has no SPF record", "receivers then see no policy at all")
-    if len(found) > 1:
-        raise DnsError(f"{domain} has {len(found)} SPF records, which is an error to receivers", "leave one")
-    return found[0]
+def _domain_faults(domain: str, records: Sequence[str], terms: Sequence[spf.Term]) -> Iterator[str]:
+    if len(records) > 1:
+        yield f"{domain} has {len(records)} SPF records, which receivers count as an error: leave one"
+    yield from _faults(terms)
 
 
-def _as_written(term: spf.Term) -> str:
-    sign = "" if term.qualifier == "+" else term.qualifier
-    if not term.value:
-        return f"{sign}{term.name}"
-    joint = "=" if term.name in ("redirect", "exp") else "" if term.value.startswith("/") else ":"
-    return f"{sign}{term.name}{joint}{term.value}"
-
-
-def _names(env: Env, term: spf.Term) -> str:
-    """What an include or a redirect leads to; other terms stand for themselves."""
-    if term.network is not None:
-        return _short(str(term.network))
-    if term.name not in ("include", "redirect"):
+def _target(term: spf.Term) -> str:
+    """The name whose record an include or a redirect means; empty when it depends on the message."""
+    leads = (term.name == "include" and not term.modifier) or (term.name == "redirect" and term.modifier)
+    if not leads or "%" in term.value:
         return ""
-    if "%" in term.value:
-        return "not checked: depends on the message"
     try:
-        return _record_of(env, parse_domain(term.value, service_labels=True))
-    except (NotFound, DnsError, InvalidInput) as error:
-        return f"not checked: {error.message}"
+        return parse_domain(term.value, service_labels=True)
+    except InvalidInput:
+        return ""
 
 
-def _verdicts(cluster: Cluster, terms: tuple[spf.Term, ...]) -> Iterator[ClusterVerdict]:
-    for address, _ in _expected(cluster):
-        by = _named_by(cluster, address, terms)
-        deeper = any(term.name in ("include", "redirect", "a", "mx", "exists", "ptr") for term in terms)
-        named = "yes" if by else "not checked" if deeper else "no"
-        reason = by or ("by a term that was not followed, or not at all" if deeper else "")
-        yield ClusterVerdict(cluster.name, address, named, reason)
+Found = tuple[str, ...] | NotFound | DnsError
 
 
-def _named_by(cluster: Cluster, address: str, terms: tuple[spf.Term, ...]) -> str:
-    """The term that names an address: itself, a network around it, or the cluster's own record."""
-    for term in terms:
-        network = term.network
-        if network is not None and ip_network(address).overlaps(network):
-            return _as_written(term)
-        if term.name == "include" and term.value.lower().removesuffix(".") == cluster.spf_name:
-            return _as_written(term)
-    return ""
+def _names(term: spf.Term, found: Found | None) -> str:
+    if term.network is not None:
+        return _short(term.network)
+    if found is None:
+        return "not checked" if _leads_elsewhere(term) else ""
+    if isinstance(found, DnsError):
+        return f"not checked: {found.message}"
+    if isinstance(found, NotFound):
+        return "does not exist: an error to receivers"
+    return " and ".join(found) or "has no SPF record: an error to receivers"
+
+
+def _verdicts(
+    env: Env, domain: str, terms: Sequence[spf.Term], found: Mapping[spf.Term, Found], broken: bool
+) -> Iterator[AddressVerdict]:
+    included = {
+        term.text: spf.terms(answer[0])
+        for term, answer in found.items()
+        if isinstance(answer, tuple) and len(answer) == 1
+    }
+    for cluster in (env.config.clusters or {}).values():
+        for address in _sources(cluster, domain):
+            told = spf.verdict(terms, included, ip_address(address))
+            if broken:
+                told = spf.Verdict("no", "the record counts as an error")
+            yield AddressVerdict(cluster.name, address, told.named, told.by)
+
+
+def _sources(cluster: Cluster, domain: str) -> Iterator[str]:
+    """The addresses that a domain's mail may leave the cluster by."""
+    if cluster.source_address:
+        yield str(cluster.source_address)
+    for entry in cluster.dedicated:
+        if domain in entry.domains:
+            yield str(entry.address)
