@@ -89,7 +89,7 @@ class Directory:
         table = PLACES[place]
         counted = select(table.c.domain, func.count(table.c.address.distinct())).group_by(table.c.domain)
         with self._database.reading() as connection:
-            return dict(row._tuple() for row in connection.execute(counted))
+            return {str(domain): int(number) for domain, number in connection.execute(counted)}
 
     def leading_into(self, domain: str) -> tuple[Row, ...]:
         """The aliases of other domains that lead to an address of this one."""
