@@ -13,6 +13,7 @@ from pathlib import Path
 
 from eymail.errors import LabError
 from eymail.lab.podman import Podman
+from eymail.lab.process import completed
 
 RELEASES = ("bookworm", "trixie")
 MIRROR_VARIABLE = "EYMAIL_LAB_MIRROR"
@@ -72,9 +73,12 @@ def _ensure_base(podman: Podman, release: str, progress: Callable[[str], None]) 
 
 def _bootstrap(release: str, archive: Path) -> None:
     argv = ["mmdebstrap", "--quiet", "--variant=minbase", release, str(archive), *_sources(release)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
+    try:
+        done = completed(argv, timeout=900)
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"fetching Debian {release} took longer than {error.timeout:g} s") from error
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
+        said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
         raise LabError(f"mmdebstrap could not make Debian {release}: {said[-1] if said else ''}")
 
 

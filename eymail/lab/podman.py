@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eymail.errors import LabError
+from eymail.lab.process import completed
 
 _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 _TUN = Path("/dev/net/tun")
@@ -40,12 +41,9 @@ class Podman:
     def attempt(
         self, *arguments: str, timeout: float = 120, input: bytes | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a podman command whatever its exit code. In its own session: Ctrl-C is for us to handle."""
-        argv = self.argv(*arguments)
+        """Run a podman command whatever its exit code."""
         try:
-            return subprocess.run(
-                argv, input=input, capture_output=True, timeout=timeout, check=False, start_new_session=True
-            )
+            return completed(self.argv(*arguments), timeout=timeout, input=input)
         except subprocess.TimeoutExpired as error:
             raise LabError(f"podman {arguments[0]} did not end within {timeout:g} s") from error
 

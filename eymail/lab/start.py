@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from eymail.errors import LabError
 from eymail.lab import image, trees
 from eymail.lab.podman import Podman
+from eymail.lab.process import postponed, undisturbed
 from eymail.lab.state import State
 from eymail.lab.status import asking
 from eymail.lab.stop import clear
@@ -25,38 +23,18 @@ _ROUTES = Path("/proc/net/route")
 Progress = Callable[[str], None]
 
 
-def start(podman: Podman, state: State, release: str, progress: Progress) -> Topology:
-    """Start every host and wait until all are ready. Raises LabError; whatever ends it, it cleans up."""
-    with _terminated_as_interrupt():
-        try:
-            clear(podman, state)
-            built = image.ensure(podman, release, progress)
-            progress("creating networks")
-            topology = _networks(podman, state)
-            progress("rendering the configuration of every host")
-            trees.write(state, topology, release)
-            _hosts(podman, state, topology, built, progress)
-            _wait(podman, state, topology, progress)
-            (state.folder / "number").write_text(f"{topology.number}\n")
-        except BaseException:
-            clear(podman, state)
-            state.remove()
-            raise
-    return topology
-
-
-@contextmanager
-def _terminated_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends a start as Ctrl-C does, so that it cleans up too."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def start(podman: Podman, state: State, release: str, progress: Progress) -> None:
+    """Start every host and wait until all are ready. Raises LabError; what is left then, others remove."""
+    clear(podman, state)
+    built = image.ensure(podman, release, progress)
+    progress("creating networks")
+    topology = _networks(podman, state)
+    progress("rendering the configuration of every host")
+    with postponed():  # SQLAlchemy reports what interrupts it by itself
+        trees.write(state, topology, release)
+    _hosts(podman, state, topology, built, progress)
+    _wait(podman, state, topology, progress)
+    (state.folder / "number").write_text(f"{topology.number}\n")
 
 
 def _networks(podman: Podman, state: State) -> Topology:
@@ -108,7 +86,8 @@ def _hosts(podman: Podman, state: State, topology: Topology, built: str, progres
                 job.result()
                 progress(f"starting hosts: {count} of {len(hosts)}")
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            with undisturbed():
+                pool.shutdown(cancel_futures=True)
             raise
 
 
@@ -123,7 +102,8 @@ def _run(podman: Podman, state: State, topology: Topology, built: str, host: Lab
     podman.run(
         "run", "--detach", "--init", "--name", state.container(host.name), "--hostname", host.name,
         "--label", state.label, f"--dns={topology.resolver}", f"--dns-search={ZONE}", *networks, *rights,
-        *podman.limits, "--volume", f"{state.tree(host.name)}:/run/lab:ro", built,
+        *podman.limits, "--tmpfs", "/run:mode=0755", "--volume", f"{state.tree(host.name)}:/run/lab:ro",
+        built,
     )  # fmt: skip
 
 

@@ -62,9 +62,15 @@ class State:
     def remove(self) -> None:
         """Take the folder away, and its parents as far as they are empty."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for parent in (self.folder.parent, self.folder.parent.parent):
+        self.forget_if_empty()
+
+    def forget_if_empty(self) -> None:
+        """Take away the folder, and its parents, as far as nothing is in them."""
+        for folder in (self.folder, self.folder.parent, self.folder.parent.parent):
             try:
-                parent.rmdir()
+                folder.rmdir()
+            except FileNotFoundError:
+                continue
             except OSError:
                 return
 
@@ -95,4 +101,5 @@ def locked(lab: State) -> Iterator[None]:
     try:
         yield
     finally:
+        lab.forget_if_empty()
         os.close(handle)

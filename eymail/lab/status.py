@@ -15,6 +15,8 @@ from eymail.lab.topology import Topology
 
 _READY = Path(__file__).parent / "ready.py"
 _LOOK = 3.0
+ASKED_FROM = "gateway"
+"""The host from whose place services are asked: it alone sees both networks."""
 
 
 def states(podman: Podman, state: State) -> dict[str, str]:
@@ -34,12 +36,12 @@ def ready(podman: Podman, state: State, topology: Topology, deadline: float = _L
 def asking(
     podman: Podman, state: State, topology: Topology, deadline: float
 ) -> Iterator[subprocess.Popen[str]]:
-    """The program that asks every service, from the gateway's place, which sees both networks.
+    """The program that asks every service, from the gateway's place.
 
     It writes the name of each host whose services all answer; what it misses goes to its standard error.
     """
     checks = [(host.name, str(address), *rest) for host in topology.hosts() for address, *rest in host.ready]
-    gateway = state.container("gateway")
+    gateway = state.container(ASKED_FROM)
     words = podman.inside_network_of(pids(podman, [gateway])[gateway])
     process = subprocess.Popen(
         [*words, sys.executable, "-I", str(_READY), str(deadline)],

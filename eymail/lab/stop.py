@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from eymail.lab.podman import Podman
+from eymail.lab.process import ending_as_interrupt, undisturbed
 from eymail.lab.state import State
+
+
+@contextmanager
+def removed_on_failure(podman: Podman, state: State) -> Iterator[None]:
+    """Whatever ends the work here before its end, an error or a signal, leaves nothing of the lab."""
+    with ending_as_interrupt():
+        try:
+            yield
+        except BaseException:
+            with undisturbed():
+                clear(podman, state)
+                state.remove()
+            raise
 
 
 def clear(podman: Podman, state: State) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eymail.lab import enter, image, podman, start, state, status, stop
 from eymail.model import Cell, Result, View
@@ -77,10 +77,19 @@ def up(name: str, release: str, progress: Callable[[str], None]) -> LabStatus:
     lab, engine = state.state(name), podman.find()
     with state.locked(lab):
         if lab.is_up:
-            return _status(engine, lab, f"lab {name} is up already")
-        start.start(engine, lab, release, progress)
-    notes = [f"lab {name} is up"] if release == "bookworm" else [f"lab {name} is up", _OTHER_DOVECOT]
-    return _status(engine, lab, *notes)
+            return _already_up(engine, lab)
+        notes = (f"lab {name} is up", *(() if release == "bookworm" else (_OTHER_DOVECOT,)))
+        with stop.removed_on_failure(engine, lab):
+            start.start(engine, lab, release, progress)
+            return _status(engine, lab, *notes)
+
+
+def _already_up(engine: podman.Podman, lab: state.State) -> LabStatus:
+    found = _status(engine, lab, f"lab {lab.name} is up already")
+    if not found.exit_code:
+        return found
+    mend = f"not all of it runs; to make it anew: eymail lab down --name {lab.name}, then up"
+    return replace(found, notes=(*found.notes, mend))
 
 
 def down(name: str, *, images: bool = False) -> LabDown:
@@ -103,14 +112,16 @@ def status_of(name: str) -> LabStatus:
 
 def _status(engine: podman.Podman, lab: state.State, *notes: str) -> LabStatus:
     topology = lab.topology()
-    states, ready = status.states(engine, lab), status.ready(engine, lab, topology)
+    states = status.states(engine, lab)
+    asked = states.get(lab.container(status.ASKED_FROM)) == "running"
+    ready = status.ready(engine, lab, topology) if asked else set()
     hosts = tuple(
         HostStatus(
             host.name,
             str(host.inside or ""),
             str(host.outside or ""),
             states.get(lab.container(host.name), "gone"),
-            ("yes" if host.name in ready else "no") if host.ready else "not checked",
+            ("yes" if host.name in ready else "no") if host.ready and asked else "not checked",
         )
         for host in topology.hosts()
     )
