@@ -117,6 +117,14 @@ class DirectoryJournal:
             raise NotFound(f"the journal has no change {id}", "see eymail history")
         return found[0]
 
+    def added_since(self, place: str, key: str, since: int) -> Change | None:
+        """The last change of a thing that was not there when entry ``since`` was made; None if it was."""
+        with self._database.reading() as connection:
+            first = _touching(connection, place, key, since=since, newest=False)
+            if first is None or first.before is not None:
+                return None
+            return last_change(connection, place, key, since=since, besides=0)
+
 
 def _row(entry: int, position: int, step: Step) -> dict[str, Any]:
     row = {"kind": step.kind, "place": step.place, "key": step.key, "hidden": list(step.hidden)}
@@ -174,18 +182,26 @@ def mark(connection: Connection, entry: int, count: int) -> None:
 
 def last_change(connection: Connection, place: str, key: str, *, since: int, besides: int) -> Change | None:
     """The newest change after entry ``since``, other than ``besides``, that touched a thing."""
+    found = _touching(connection, place, key, since=since, besides=besides, newest=True)
+    return None if found is None else Change(found.id, found.title, found.who, found.after)
+
+
+def _touching(
+    connection: Connection, place: str, key: str, *, since: int, besides: int = 0, newest: bool
+) -> Any | None:
+    """The newest or the oldest step done to a thing after entry ``since``, with its entry."""
     from sqlalchemy import select
 
     from eymail.directory.schema import journal, journal_steps
 
     touched = (journal_steps.c.place == place, journal_steps.c.key == key)
     made = (journal.c.done > journal_steps.c.position, journal.c.id > since, journal.c.id != besides)
-    newest = (
-        select(journal.c.id, journal.c.title, journal.c.who, journal_steps.c.after)
+    order = (journal.c.id, journal_steps.c.position)
+    chosen = (
+        select(journal.c.id, journal.c.title, journal.c.who, journal_steps.c.before, journal_steps.c.after)
         .join(journal_steps, journal_steps.c.entry == journal.c.id)
         .where(*touched, *made)
-        .order_by(journal.c.id.desc(), journal_steps.c.position.desc())
+        .order_by(*(column.desc() if newest else column for column in order))
         .limit(1)
     )
-    found = connection.execute(newest).first()
-    return None if found is None else Change(found.id, found.title, found.who, found.after)
+    return connection.execute(chosen).first()

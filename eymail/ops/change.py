@@ -75,5 +75,7 @@ def _prove(directory: Directory, plan: Plan, since: int) -> None:
     taken = {step.key for step in steps}
     for alias in directory.find("alias", target=tuple(sorted(gone))):
         key = rows.key_of("alias", alias)
-        if key not in taken:
-            raise StalePlan(f"alias {key} was added since", f"remove it first: eymail alias remove {key}")
+        added = None if key in taken else directory.journal.added_since("alias", key, since)
+        if added is not None:
+            hint = f"remove it first: eymail alias remove {alias['address']} {alias['target']}"
+            raise StalePlan(f"alias {key} was added since, by {added}", hint)

@@ -160,6 +160,18 @@ def test_undo_leaves_no_alias_that_leads_nowhere(env: Env) -> None:
         change.undo(env, 2)
 
 
+def test_an_alias_that_was_there_first_does_not_keep_from_undoing(env: Env) -> None:
+    """It led nowhere before the mailbox was made, and may again; its own removal, undone, is no news."""
+    applied(env, alias.add(env, "x@example.org", ("a@example.com",)))
+    made = applied(env, mailbox.add(env, "a@example.com")).id
+    gone = applied(env, alias.remove(env, "x@example.org")).id
+    assert made is not None
+    assert gone is not None
+    applied(env, change.undo(env, gone))
+    applied(env, change.undo(env, made))
+    assert env.directory.get("mailbox", address="a@example.com") is None
+
+
 def test_who_is_the_one_behind_sudo(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "ann")
     applied(env, domains.add(env, "example.com"))
