@@ -89,14 +89,14 @@ def test_a_slice_cannot_forge_a_first_cause(lab: Lab) -> None:
 
 
 def test_a_relay_killed_under_a_stream_loses_nothing_and_doubles_nothing(lab: Lab) -> None:
-    """slice1 sends 200 numbered messages through smtp to mx-accept; relay1 loses its power in the middle.
+    """slice1 sends 120 numbered messages through smtp to mx-accept; relay1 loses its power in the middle.
 
     Every message that the slice was told is taken arrives once; relay1 comes back and empties its queue.
     """
     script = (
         "import smtplib, sys\n"
         "taken = 0\n"
-        "for number in range(200):\n"
+        "for number in range(120):\n"
         "    for attempt in range(5):\n"
         "        try:\n"
         "            with smtplib.SMTP('smtp', timeout=20) as smtp:\n"
@@ -112,19 +112,19 @@ def test_a_relay_killed_under_a_stream_loses_nothing_and_doubles_nothing(lab: La
     argv = [EYMAIL, "lab", "exec", "--name", lab.name, "slice1", "--", "python3", "-c", script]
     stream = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert stream.stdout
-    while stream.stdout.readline().strip() != "60":
+    while stream.stdout.readline().strip() != "30":
         assert stream.poll() is None
     lab.podman("kill", "relay1")
-    while stream.stdout.readline().strip() != "140":
+    while stream.stdout.readline().strip() != "80":
         assert stream.poll() is None
     lab.podman("start", "relay1")
     out, complaints = stream.communicate(timeout=120)
-    assert out.strip().endswith("taken 200"), complaints
+    assert out.strip().endswith("taken 120"), complaints
 
     def numbers() -> Counter[str]:
         found = (re.search(r"stream-\d{3}", message["data"]) for message in lab.seen("mx-accept"))
         return Counter(match[0] for match in found if match)
 
-    lab.wait("all of them arrived", lambda: len(numbers()) == 200, 90)
+    lab.wait("all of them arrived", lambda: len(numbers()) == 120, 90)
     lab.wait("relay1 is empty again", lambda: lab.queued("relay1") == 0, 90)
     assert set(numbers().values()) == {1}
