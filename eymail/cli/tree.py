@@ -36,6 +36,10 @@ class Group(click.Group):
 
     command_class = Command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ensure_object(App).command = _name(ctx)
+        return super().parse_args(ctx, args)
+
     @overload
     def command(self, function: Callable[..., Any], /) -> click.Command: ...
     @overload
@@ -55,7 +59,8 @@ def command(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.C
 
 def group(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Group]:
     """A noun that stands at the top of the tree."""
-    return click.group(*args, cls=Group, **kwargs)
+    make = click.group(*args, cls=Group, **kwargs)
+    return lambda function: make(global_options(function))
 
 
 class Root(click.Group):

@@ -94,7 +94,7 @@ def _received(
         try:
             answer, cut = _packet(udp, end)
         except dns.exception.Timeout as error:
-            raise _malformed(server, query, stray) if stray else error
+            raise (_malformed(server, query, stray) if stray else error) from error
         except dns.exception.DNSException as error:
             stray = type(error).__name__
         else:
