@@ -68,6 +68,7 @@ class Table:
         return self._parse(key, parse, self.text(key))
 
     def optional(self, key: str, parse: Callable[[str], T]) -> T | None:
+        self._asked.add(key)
         return self.required(key, parse) if key in self._values else None
 
     def each(self, key: str, parse: Callable[[str], T]) -> Iterator[T]:
