@@ -94,7 +94,7 @@ def _hosts(podman: Podman, state: State, topology: Topology, built: str, progres
 def _run(podman: Podman, state: State, topology: Topology, built: str, host: LabHost) -> None:
     inside, outside = state.networks
     addresses = ((inside, host.inside), (outside, host.outside))
-    networks = [f"--network={network}:ip={address}" for network, address in addresses if address]
+    networks = [_network(network, address) for network, address in addresses if address]
     # Every real host's root may set addresses and routes; the gateway forwards as well.
     rights = ["--cap-add=NET_ADMIN"] if host.inside else []
     if host.inside and host.outside:
@@ -105,6 +105,12 @@ def _run(podman: Podman, state: State, topology: Topology, built: str, host: Lab
         *podman.limits, "--tmpfs", "/run:mode=0755", "--volume", f"{state.tree(host.name)}:/run/lab:ro",
         built,
     )  # fmt: skip
+
+
+def _network(name: str, address: ipaddress.IPv4Address) -> str:
+    """A place on a network; with a hardware address that stays when a host starts again, as a real one's."""
+    hardware = ":".join(f"{octet:02x}" for octet in b"\x02\x00" + address.packed)
+    return f"--network={name}:ip={address},mac={hardware}"
 
 
 def _wait(podman: Podman, state: State, topology: Topology, progress: Progress) -> None:
