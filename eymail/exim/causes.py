@@ -29,27 +29,36 @@ _LAST_PARENT = re.compile(rb"<(" + _ADDRESS + rb")>\Z")
 _RETRY_ENTRY = re.compile(rb"^  ([TR]:.*?) (-?\d+) (-?\d+) (.*)$", re.MULTILINE)
 _ROUTED_HOST = re.compile(rb"^ +host (\S+) +\[([0-9A-Fa-f.:]+)\]", re.MULTILINE)
 _SAFE_ADDRESS = re.compile(rb"[A-Za-z0-9_+][A-Za-z0-9_.+-]*@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]+\Z")
+# A host named by its address stands in brackets since 4.98.
+_HOST_KEY = re.compile(rb"T:(\[[^\]]+\]|[^:@]+):")
 _MESSAGE_ID = re.compile(rb"[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}\Z")
 _HIDING = b"retry time not reached"
 _HIDDEN_DOMAIN = re.compile(rb"retry time not reached for any host for '([^']+)'")
 _UNKNOWN_HOSTS_ASKED = 20
 
 
-def last_errors(log: bytes) -> dict[bytes, tuple[bytes, bytes]]:
-    """By recipient: the last error, and the last that names a real cause (empty if none).
+NO_ERROR = (b"", b"", b"")
 
-    An alias's error counts for the recipient that stands in the message.
+
+def last_errors(log: bytes) -> dict[bytes, tuple[bytes, bytes, bytes]]:
+    """By recipient: the last error, the last that names a real cause, and the address that had it.
+
+    The latter two are empty if there is none. An alias's error counts for the recipient
+    that stands in the message.
     """
-    errors: dict[bytes, tuple[bytes, bytes]] = {}
+    errors: dict[bytes, tuple[bytes, bytes, bytes]] = {}
     for line in log.split(b"\n"):
-        for recipient, text in _records(line):
-            before = errors.get(recipient, (b"", b""))[1]
-            errors[recipient] = (text, before if is_hiding(text) else text)
+        for recipient, address, text in _records(line):
+            real = errors.get(recipient, NO_ERROR)[1:] if is_hiding(text) else (text, address)
+            errors[recipient] = (text, *real)
     return errors
 
 
-def _records(line: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The errors in one line: it may hold two records fused, or one without its stamp."""
+def _records(line: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """The errors in one line: it may hold two records fused, or one without its stamp.
+
+    Each as the recipient in the message, the address tried, and the text.
+    """
     deferrals = line.count(b" defer (")
     parts: list[bytes] = [line] if deferrals < 2 else _FUSED.split(line)
     for part in parts if deferrals else ():
@@ -57,10 +66,10 @@ def _records(line: bytes) -> Iterator[tuple[bytes, bytes]]:
         if found:
             address, parents, text = found.groups()
             parent = _LAST_PARENT.search(parents) if parents else None
-            yield (parent[1] if parent else address), text
+            yield (parent[1] if parent else address), address, text
     failed = None if deferrals else _FAILED.match(line)
     if failed:
-        yield failed[1], failed[2]
+        yield failed[1], failed[1], failed[2]
 
 
 def is_hiding(error: bytes) -> bool:
@@ -82,11 +91,12 @@ class RetryDatabase:
         self._by_host: dict[bytes, bytes] = {}
         self._by_message: dict[bytes, bytes] = {}
         for key, text in errors.items():
-            kind, *parts = key.split(b":")
-            if kind == b"T" and len(parts) > 1 and _MESSAGE_ID.match(parts[-1]):
-                self._by_message[parts[-1]] = text
-            elif kind == b"T" and len(parts) > 1:
-                self._by_host[parts[0].lower()] = text
+            host = _HOST_KEY.match(key)
+            message_id = key.rpartition(b":")[2]
+            if host and _MESSAGE_ID.match(message_id):
+                self._by_message[message_id] = text
+            elif host:
+                self._by_host[host[1].strip(b"[]").lower()] = text
 
     @classmethod
     def parse(cls, dump: bytes) -> RetryDatabase:

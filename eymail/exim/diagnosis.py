@@ -60,17 +60,17 @@ class Diagnosis:
         enough = True
         held = []
         for recipient in message.undelivered:
-            logged, real = errors.get(recipient, (None if log is None else b"", b""))
-            one = Held(recipient, logged)
+            logged, real, address = errors.get(recipient, causes.NO_ERROR)
+            one = Held(recipient, None if log is None else logged)
             one.error = real or (b"" if logged else first_cause(message, recipient))
-            self._learn(recipient, one.error)
+            self._learn(address or recipient, one.error)
             enough = enough and not one.is_open
             held.append(one)
         return held, enough
 
-    def _learn(self, recipient: bytes, error: bytes) -> None:
+    def _learn(self, address: bytes, error: bytes) -> None:
         if error and not _OF_ONE_MESSAGE.search(error):
-            self._by_domain[recipient.rpartition(b"@")[2].lower()] = error
+            self._by_domain[address.rpartition(b"@")[2].lower()] = error
 
     def merge(self, other: Diagnosis) -> None:
         """Add what another process learnt."""

@@ -31,13 +31,15 @@ DUMP = rb"""  R:a1@busy.example:<s1@sender.example> -44 13121 H=127.0.0.4 [127.0
 24-Nov-2026 09:30:40  24-Nov-2026 09:30:40  24-Nov-2026 09:45:40 
   T:mx.mail4.example:127.0.0.12/10.44.0.13:1xVmrF-00001Y-0p -45 12865 H=127.0.0.12 [127.0.0.12]: SMTP error: 450-4.7.0 multi\n450 4.7.0 line policy
 24-Nov-2026 09:30:40  24-Nov-2026 09:30:40  24-Nov-2026 09:45:40 
+  T:[127.0.0.9]:127.0.0.9 111 65 Connection refused
+24-Nov-2026 09:30:40  24-Nov-2026 09:30:40  24-Nov-2026 09:45:40 
   T:full@mail.example -22 0 mailbox is full
 24-Nov-2026 09:30:40  24-Nov-2026 09:30:40  24-Nov-2026 09:45:40 
 """  # noqa: E501, W291 - as the program prints it
 
 
 def test_every_kind_of_line_is_understood() -> None:
-    errors = {recipient: text for recipient, (text, _) in last_errors(LOG).items()}
+    errors = {recipient: text for recipient, (text, *_) in last_errors(LOG).items()}
     assert errors == {
         b"a1@hang.example": b"Connection timed out H=h [1.2.3.4]: SMTP timeout",
         b"a1@alias.example": b"Connection refused",
@@ -54,7 +56,7 @@ def test_every_kind_of_line_is_understood() -> None:
 def test_the_last_error_counts_and_the_last_real_one_is_kept() -> None:
     line = b"a@x R=r T=t defer (1): %s\n"
     log = line % b"one" + line % b"two" + line % b"retry time not reached for any host for 'x'"
-    assert last_errors(log) == {b"a@x": (b"retry time not reached for any host for 'x'", b"two")}
+    assert last_errors(log) == {b"a@x": (b"retry time not reached for any host for 'x'", b"two", b"a@x")}
 
 
 def test_the_retry_database_is_searched_from_the_recipient_to_the_host() -> None:
@@ -65,6 +67,7 @@ def test_the_retry_database_is_searched_from_the_recipient_to_the_host() -> None
     assert database.of_message(b"full@mail.example", b"", b"x") == b"mailbox is full"
     assert b"line policy" in database.of_message(b"a@mail4.example", b"", b"1xVmrF-00001Y-0p")
     assert database.of_hosts([b"other.example", b"MX.hang.example"]) == b"Connection timed out"
+    assert database.of_hosts([b"127.0.0.9"]) == b"Connection refused"
     assert database.of_hosts([b"other.example"]) == b""
     assert database.of_hosts([b"mx.mail4.example"]) == b""  # that error was one message's alone
 

@@ -143,6 +143,15 @@ def test_the_real_cause_is_found_behind_retry_time_not_reached(tmp_path: Path) -
     assert reasons == ["451 4.7.1 greylisted", "connection timed out", "connection timed out"]
 
 
+def test_an_alias_tells_the_cause_for_the_domain_it_led_to(tmp_path: Path) -> None:
+    child = (
+        b"2023-11-14 22:13:20 two@busy.example <ann@alias.example> R=r defer (110): Connection timed out\n"
+    )
+    Written(id=message_id(1), recipients=[RecipientLine(b"ann@alias.example")]).into(tmp_path, log=child)
+    Written(id=message_id(2)).into(tmp_path, log=deferral(b"ann@busy.example", NOT_YET))
+    assert [line["recipients"][0][1] for line in messages(tmp_path)] == ["connection timed out"] * 2
+
+
 def test_the_relay_tells_what_stopped_a_message_that_is_not_tried_here_yet(tmp_path: Path) -> None:
     told = b"busy.example: mx [198.18.0.62] 451 4.7.1 greylisted"
     told += b" refused.example: mx [198.18.0.66] Connection refused"
