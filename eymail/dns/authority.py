@@ -31,7 +31,7 @@ class AtServer:
     found: MxAnswer | NotFound | DnsError | None
 
 
-def mx_everywhere(resolver: Resolver, name: str, zone: Zone) -> tuple[AtServer, ...]:
+def mx_everywhere(resolver: Resolver, name: str, zone: Zone, port: int = 53) -> tuple[AtServer, ...]:
     """The MX of a name at every address of every server of its zone, asked side by side."""
     addresses = at_once(resolver.addresses, zone.servers)
     places = [
@@ -40,7 +40,7 @@ def mx_everywhere(resolver: Resolver, name: str, zone: Zone) -> tuple[AtServer, 
         for place in _places(server, found)
     ]
     asked = places[:MOST]
-    answers = at_once(lambda place: _ask(resolver, name, place), asked)
+    answers = at_once(lambda place: _ask(resolver, name, place, port), asked)
     told = (replace(place, found=answer) for place, answer in zip(asked, answers, strict=True))
     return (*told, *(_not_asked(place) for place in places[MOST:]))
 
@@ -54,8 +54,8 @@ def _places(server: str, found: tuple[str, ...] | NotFound | DnsError) -> Iterat
         yield from (AtServer(server, address, None) for address in found)
 
 
-def _ask(resolver: Resolver, name: str, place: AtServer) -> MxAnswer | NotFound | DnsError | None:
-    return resolver.mx_at(Server(place.address), name) if place.address else place.found
+def _ask(resolver: Resolver, name: str, place: AtServer, port: int) -> MxAnswer | NotFound | DnsError | None:
+    return resolver.mx_at(Server(place.address, port), name) if place.address else place.found
 
 
 def _not_asked(place: AtServer) -> AtServer:

@@ -86,7 +86,14 @@ def show(env: Env, domain_name: str) -> DomainMx:
     domain = parse_domain(domain_name)
     name = env.resolver.canonical(domain)
     zone = env.resolver.zone(name)
-    asked = mx_everywhere(env.resolver, name, zone)
+    return judge(env, domain, name, zone.name, mx_everywhere(env.resolver, name, zone))
+
+
+def judge(env: Env, domain: str, name: str, zone: str, asked: Sequence[AtServer]) -> DomainMx:
+    """What the servers' answers come to: whose MX they are, whether they agree, what is odd or missing.
+
+    Raises DnsError when none of the servers could be asked.
+    """
     missing = tuple(Failure.of(error) for error in _unexcused(asked))
     if all(isinstance(one.found, DnsError) for one in asked):
         why = "; ".join(dict.fromkeys(failure.message for failure in missing))
@@ -100,7 +107,7 @@ def show(env: Env, domain_name: str) -> DomainMx:
     return DomainMx(
         domain=domain,
         name=name,
-        zone=zone.name,
+        zone=zone,
         provider=providers.provider_of(targets, clusters, {**addresses, name: implicit}),
         agree=len({(server.exists, server.records) for server in answered}) == 1,
         implicit=implicit,
