@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from eymail.directory.journal import last_change, mark
+from eymail.directory.journal import Change, last_change, mark
 from eymail.directory.rows import key_of
 from eymail.directory.schema import PLACES
 from eymail.errors import StalePlan
@@ -81,7 +81,12 @@ class _Steps:
             change = None  # the journal knows the planned row: something else than eymail touched it
         why = f": {obstacle.why}" if obstacle.why else ""
         since = f", since {change}" if change else ""
-        return StalePlan(told + why + since, "nothing was changed; plan again")
+        return StalePlan(told + why + since, self._hint(change))
+
+    def _hint(self, change: Change | None) -> str:
+        if change and self._since:  # only an undo looks no further back than some entry
+            return f"nothing was changed; take that back first: eymail undo {change.id}"
+        return "nothing was changed; plan again"
 
     def _obstacle(self, table: Table, step: Step, said: str) -> _Obstacle:
         if step.after is None:

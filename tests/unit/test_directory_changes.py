@@ -140,8 +140,9 @@ def test_undo_says_by_which_change_the_world_moved_on(env: Env) -> None:
     before = world(env.directory)
     with pytest.raises(
         StalePlan, match=r"mailbox a@.* catchall example.com needs it, since change 2 \(catch"
-    ):
+    ) as refused:
         change.undo(env, 1)
+    assert refused.value.hint.endswith("eymail undo 2")
     applied(env, catchall.remove(env, "example.com"))
     applied(env, mailbox.add(env, "b@example.com"))
     with pytest.raises(
