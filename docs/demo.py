@@ -170,7 +170,8 @@ def queued(host: str) -> int:
 def tunnelled(cluster: Cluster, password: str) -> None:
     say("IMAP from outside: no way in; through a slice: all of it works")
     address = cluster.host("mail1").address
-    shown(["curl", "--silent", "--show-error", "--max-time", "5", f"imap://{address}/"], code=7)
+    curl = ("curl", "--silent", "--show-error", "--max-time", "5", f"imap://{address}/")
+    shown(inside("workstation", *curl), code=7)
     test = ["eymail", "tunnel", "imap", "slice1", "--test", "--user", CATCHALL, "--password-stdin"]
     out = shown(test, input=password + "\n")
     insist("the login passed", "login\tok" in out)

@@ -80,11 +80,18 @@ def failures(what: str, *protocol_errors: type[Exception]) -> Iterator[None]:
             "nothing was sent in the clear; see ca_file under [tls] in eymail.toml",
         ) from error
     except TimeoutError as error:
-        raise ServiceError(f"{what}: no answer within {TIMEOUT:g} s", "is the service alive?") from error
+        raise _no_answer(what) from error
     except (EOFError, ConnectionError) as error:
         raise ServiceError(f"{what}: the connection was closed", "see the service's log") from error
     except others as error:
+        # smtplib tells of a deadline as of a lost connection.
+        if isinstance(error.__context__, TimeoutError):
+            raise _no_answer(what) from error
         raise ServiceError(f"{what}: {_said(error)}") from error
+
+
+def _no_answer(what: str) -> ServiceError:
+    return ServiceError(f"{what}: no answer within {TIMEOUT:g} s", "is the service alive?")
 
 
 def refused_login(user: str, error: Exception) -> AuthError:
