@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from eymail.cli.app import App, pass_app
 from eymail.cli.tree import command
-
-if TYPE_CHECKING:
-    from eymail.mail.probe import Login
 
 PASSWORD_VARIABLE = "EYMAIL_PASSWORD"  # noqa: S105 (a variable's name, not a password)
 
@@ -50,7 +46,7 @@ def tunnel(
     from eymail.ops import tunnel as ops
 
     if tested:
-        app.show(ops.test(app.env, service, slice_name, _login(user, password_stdin)))
+        app.show(ops.test(app.env, service, slice_name, user, _password(user, password_stdin)))
         return
     if user or password_stdin:
         raise click.UsageError("--user and --password-stdin go with --test")
@@ -60,16 +56,14 @@ def tunnel(
         serve()
 
 
-def _login(user: str, password_stdin: bool) -> Login:
-    from eymail.mail.probe import Login
-
+def _password(user: str, password_stdin: bool) -> str:
     if not user:
-        return Login()
+        return ""
     if password_stdin:
-        return Login(user, sys.stdin.readline().rstrip("\r\n"))
+        return sys.stdin.readline().rstrip("\r\n")
     password = os.environ.get(PASSWORD_VARIABLE)
     if password is None and sys.stdin.isatty():
         password = click.prompt(f"Password of {user}", hide_input=True, err=True)
     if password is None:
         raise click.UsageError(f"no password for {user}: add --password-stdin, or set {PASSWORD_VARIABLE}")
-    return Login(user, password)
+    return password

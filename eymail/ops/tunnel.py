@@ -106,12 +106,15 @@ def opened(
         forwarder.close()
 
 
-def test(env: Env, service_name: str, slice_name: str, login: Login) -> TunnelTest:
-    """Try the way through the slice and then the service, without a listening port."""
+def test(env: Env, service_name: str, slice_name: str, user: str = "", password: str = "") -> TunnelTest:
+    """Try the way through the slice and then the service, without a listening port.
+
+    Without a user nobody logs in, and what needs a login is not checked.
+    """
     service = SERVICES[service_name]
     end, host = _end(env.cluster, service), _through(env, slice_name)
     trust = Trust(f"{end.name}.{env.cluster.zone}", env.config.tls.ca_file)
-    checks = tuple(_checks(env, host, end, service, trust, login))
+    checks = tuple(_checks(env, host, end, service, trust, Login(user, password)))
     return TunnelTest(service.name, slice_name, end.name, checks)
 
 
