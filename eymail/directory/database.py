@@ -73,6 +73,7 @@ class Database:
             if engine is not None:
                 engine.dispose()
         self._engine = self._nothing = None
+        self._store.close()
 
     def _existing(self) -> Engine | None:
         if self._engine is None:

@@ -89,20 +89,24 @@ class Connection:
         self._name = name
         # SQLAlchemy's SQLite dialect reads and sets it; the agent is always in this mode.
         self.isolation_level: str | None = None
+        self.alive = True
 
     def ask(self, do: str, **arguments: Any) -> Any:
         """One request and its answer."""
+        if not self.alive:
+            raise self._gone(do)
         request = json.dumps({"do": do, **arguments}).encode() + b"\n"
+        # An exchange that is broken off, be it by Ctrl-C, would give the next one a wrong answer.
+        self.alive = False
         try:
             self._process.stdin.write(request)
             self._process.stdin.flush()
             line = self._process.stdout.readline()
-        except EymailError:
-            raise
         except (OSError, ValueError) as error:
             raise self._gone(do) from error
         if not line.endswith(b"\n"):
             raise self._gone(do)
+        self.alive = True
         return self._answer(line)
 
     def _answer(self, line: bytes) -> Any:
@@ -135,9 +139,12 @@ class Connection:
         self.ask("commit")
 
     def rollback(self) -> None:
-        self.ask("rollback")
+        """An agent that is gone has rolled back."""
+        if self.alive:
+            self.ask("rollback")
 
     def close(self) -> None:
+        self.alive = False
         self._process.close()
 
     def create_function(self, *_arguments: Any, **_options: Any) -> None:
@@ -201,7 +208,7 @@ class Cursor:
             yield row
 
     def close(self) -> None:
-        if self._more is not None:
+        if self._more is not None and self._connection.alive:
             with contextlib.suppress(EymailError):
                 self._connection.ask("forget", cursor=self._more)
         self._rows, self._next, self._more = [], 0, None  # rowcount and lastrowid are still read

@@ -30,6 +30,9 @@ class Store(Protocol):
         Raises DirectoryError, HostError.
         """
 
+    def close(self) -> None:
+        """Let go of what serves connections. May be called twice."""
+
 
 def store(url: str, host: Host | None) -> Store:
     """The store that the configuration means. Raises ConfigError."""
@@ -59,23 +62,27 @@ class LocalStore:
                 "run as root, or set directory.url in eymail.toml",
             ) from error
 
+    def close(self) -> None:
+        """A connection is all there is."""
+
 
 class RemoteStore:
-    """A file of another host."""
+    """A file of another host. One agent serves until it goes away, also while there is no directory."""
 
     module: ModuleType = remote
 
     def __init__(self, path: str, host: Host) -> None:
         self._path, self._host = path, host
         self.where = f"{path} on {host.name}"
+        self._agent: remote.Connection | None = None
 
     def connect(self, make: bool) -> remote.Connection | None:
-        connection = remote.connect(self._host, self._path)
-        try:
-            if connection.open(make):
-                return connection
-        except BaseException:
-            connection.close()
-            raise
-        connection.close()
-        return None
+        if self._agent is None or not self._agent.alive:
+            self.close()
+            self._agent = remote.connect(self._host, self._path)
+        return self._agent if self._agent.open(make) else None
+
+    def close(self) -> None:
+        if self._agent is not None:
+            self._agent.close()
+            self._agent = None

@@ -207,6 +207,29 @@ def test_an_agent_that_went_away_is_one_sentence(connection: remote.Connection, 
     assert "eymail history" in told.value.hint
 
 
+def test_an_exchange_broken_off_gives_nobody_a_wrong_answer(
+    connection: remote.Connection, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while an answer is awaited: nothing more goes over this connection, and it rolls back."""
+
+    class Interrupted:
+        def readline(self) -> bytes:
+            raise KeyboardInterrupt
+
+    connection.cursor().execute("BEGIN IMMEDIATE")
+    connection.cursor().execute("INSERT INTO t VALUES (1, 1)")
+    process: Any = connection._process
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "_stdout", Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            connection.cursor().execute("SELECT 1")
+    with pytest.raises(DirectoryError):
+        connection.cursor().execute("SELECT 2")
+    connection.rollback()
+    connection.close()
+    assert sql(file, "SELECT count(*) FROM t") == [(0,)]
+
+
 def test_a_shell_that_prints_at_login_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = tmp_path / "noisy.py"
     noisy.write_text("print('Welcome to mail1!', flush=True)\ninput()\n")
