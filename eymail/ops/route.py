@@ -49,7 +49,7 @@ class Route(Result):
     notes: tuple[str, ...] = ()
 
     def view(self) -> View:
-        columns = ("address", "kind", "rule", "goes to", "host", "asked of the mail host")
+        columns = ("address", "kind", "rule", "goes to", "host", "verified")
         told = (self.address, self.kind, self.rule)
         ends = [(_end(one), one.host) for one in self.destinations] or [("", "")]
         rows = tuple((*told, end, host, self.verified) for end, host in ends)

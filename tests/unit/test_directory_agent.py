@@ -54,6 +54,7 @@ def test_values_come_back_as_they_went(connection: remote.Connection, values: li
     assert cursor.fetchone() is None
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_no_request_makes_the_agent_fall(line: bytes) -> None:
     told = agent.Session("/nonexistent/directory.db").answer(line)
@@ -61,6 +62,7 @@ def test_no_request_makes_the_agent_fall(line: bytes) -> None:
     json.dumps(told)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.one_of(VALUES.filter(lambda value: not isinstance(value, bytes)))))
 def test_no_well_formed_request_makes_it_fall_either(request: dict[str, Any]) -> None:
     told = agent.Session("/nonexistent/directory.db").answer(json.dumps(request).encode())

@@ -271,6 +271,7 @@ def test_any_changes_replan_to_nothing_and_undo_to_the_beginning(
             assert world(env.directory) == before
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_an_address_or_invalid_input(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder, environment(Path(folder)) as env:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eymail import plan as plans
@@ -56,11 +56,13 @@ def applied(plan: Plan, recorder: Recorder) -> Outcome:
 STEPS_OF_TWO_KINDS = (mailbox(None, SECRET), other("one"), other("two"), other("three"))
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_the_inverse_of_the_inverse_is_the_step(step: Step) -> None:
     assert step.inverse().inverse() == step
 
 
+@settings(deadline=None)
 @given(st.lists(STEPS))
 def test_undoing_an_undo_is_the_change_itself(steps: list[Step]) -> None:
     there = plans.undo("x", 1, steps)
