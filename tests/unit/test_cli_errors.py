@@ -87,7 +87,7 @@ def test_ctrl_c_is_130_and_no_traceback(tmp_path: Path) -> None:
     _, stderr = process.communicate(timeout=30)
     os.close(writer)
     assert process.returncode == 130
-    assert stderr == b"eymail: interrupted\n"
+    assert stderr.strip() == b"eymail: interrupted"
 
 
 def _opened_for_reading(fifo: Path) -> int:
