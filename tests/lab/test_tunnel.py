@@ -89,11 +89,17 @@ def test_a_certificate_that_does_not_verify(lab: Lab, tmp_path: Path) -> None:
     assert found["login"]["status"] == "not checked"
 
 
+def interruptible() -> None:
+    """A run in the background of a shell inherits SIGINT ignored; the tunnel must not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def tunnel(lab: Lab) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """An open tunnel to IMAP, and its port."""
     argv = [EYMAIL, "lab", "run", "--name", lab.name, "--", "eymail", "tunnel", "imap", "slice1"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, preexec_fn=interruptible) as process:
         assert process.stdout
         host, port = process.stdout.readline().split("\t")
         assert host == "127.0.0.1"

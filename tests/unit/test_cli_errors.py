@@ -80,14 +80,24 @@ def test_ctrl_c_is_130_and_no_traceback(tmp_path: Path) -> None:
     fifo = tmp_path / "eymail.toml"
     os.mkfifo(fifo)
     process = subprocess.Popen(
-        [*EYMAIL, "--config", str(fifo), "cluster", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*EYMAIL, "--config", str(fifo), "cluster", "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_interruptible,
     )
     writer = _opened_for_reading(fifo)
+    # Whether it hangs in open or already in read, one interrupt ends it; a moment lets it get to either.
+    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     os.close(writer)
     assert process.returncode == 130
     assert stderr.strip() == b"eymail: interrupted"
+
+
+def _interruptible() -> None:
+    """A run in the background of a shell inherits SIGINT ignored; the process under test must not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _opened_for_reading(fifo: Path) -> int:
