@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eymail.lab.topology import CLUSTER, CUSTOMER, NAME_SERVERS, ZONE, Topology
+from eymail.lab.topology import BLOCK_LIST, CLUSTER, CUSTOMER, NAME_SERVERS, ZONE, Topology
 
 _ROLES = {
     "gateway": ("gateway", 2),
@@ -43,6 +43,7 @@ def inventory(topology: Topology, state: Path) -> str:
             f'network = "{topology.inside_network}"',
             f'source_address = "{topology.outside(10)}"',
             f"name_servers = {list(NAME_SERVERS)!r}".replace("'", '"'),
+            f'block_lists = ["{BLOCK_LIST}"]',
             "",
             f"[[clusters.{CLUSTER}.dedicated]]",
             f'address = "{topology.outside(11)}"',

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 
-from eymail.lab.topology import CUSTOMER, NAME_SERVERS, ZONE, Topology
+from eymail.lab.topology import BLOCK_LIST, CUSTOMER, NAME_SERVERS, ZONE, Topology
 
 _NOWHERE = IPv4Address("203.0.113.99")
 """An address that nobody in the lab routes (RFC 5737)."""
@@ -24,6 +24,7 @@ def zones(topology: Topology, rendered: Mapping[str, str]) -> dict[str, str]:
     The broken zone is missing on purpose: it is configured and cannot be loaded.
     """
     made = {**_mail_domains(topology), **_providers(topology)}
+    made[BLOCK_LIST] = _zone(BLOCK_LIST, *_listed(topology))
     made["engineyard.com"] = _zone("engineyard.com", *_engineyard(topology))
     reverse = f"{topology.number}.18.198.in-addr.arpa"
     pointers = "".join(
@@ -56,6 +57,13 @@ def _glue(topology: Topology) -> Iterator[str]:
 def _engineyard(topology: Topology) -> Iterator[str]:
     yield from (f"{ZONE}. NS {server}." for server in NAME_SERVERS)
     yield from _glue(topology)
+
+
+def _listed(topology: Topology) -> Iterator[str]:
+    """A DNS block list with two entries: its test address, and mx-reject (RFC 5782 sections 2.1 and 5)."""
+    for address in (IPv4Address("127.0.0.2"), topology.outside(64)):
+        name = address.reverse_pointer.removesuffix(".in-addr.arpa")
+        yield f"{name} A 127.0.0.2"
 
 
 def _mail_domains(topology: Topology) -> dict[str, str]:

@@ -53,9 +53,10 @@ class Podman:
 
     def inside_network_of(self, pid: int, *, mounts: bool = False) -> list[str]:
         """The words before a command that is to run in a container's network, from our own files."""
-        unshare = self.argv("unshare") if self.rootless else []
+        # Rootless, the network belongs to the container's user namespace, and that belongs to us.
+        user = [f"--user=/proc/{pid}/ns/user"] if self.rootless else []
         own_mounts = ["unshare", "--mount", "--propagation", "private"] if mounts else []
-        return [*unshare, "nsenter", f"--net=/proc/{pid}/ns/net", *own_mounts]
+        return ["nsenter", *user, f"--net=/proc/{pid}/ns/net", *own_mounts]
 
 
 def find() -> Podman:

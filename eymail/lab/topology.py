@@ -10,6 +10,7 @@ CLUSTER = "ey04"
 ZONE = "ey04.engineyard.com"
 NAME_SERVERS = ("ns1.engineyard.com", "ns2.engineyard.com")
 CUSTOMER = "customer.example"
+BLOCK_LIST = "blocked.example"
 
 
 @dataclass(frozen=True)

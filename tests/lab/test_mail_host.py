@@ -111,6 +111,12 @@ def test_a_message_that_is_too_large_is_refused(lab: Lab) -> None:
     assert "552 " in told or "554 SMTP synchronization error" in told, told
 
 
+def test_a_host_on_the_block_list_is_refused(lab: Lab) -> None:
+    """mx-reject, which is on the configured DNS block list -> mail1: 550 at RCPT; others are not."""
+    told = lab.send("real@example.com", host="mx-reject", server=MX, sender=OUTSIDER, check=False)
+    assert re.search(r"RCPT TO:.*\n<\*\* 550 .* is listed at blocked.example", told), told
+
+
 def test_too_many_recipients_a_minute_are_put_off(lab: Lab) -> None:
     """An outside host that asks for 400 recipients in a minute is told 4xx; other hosts go on."""
     program = (
