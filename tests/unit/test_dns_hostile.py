@@ -106,6 +106,13 @@ def test_a_name_that_does_not_exist_and_has_records_does_not_exist() -> None:
         resolver(server).txt("a.example")
 
 
+def test_an_alias_that_lives_shorter_than_its_target_sets_the_ttl() -> None:
+    records = rrset("a.example", "CNAME", "b.example.", ttl=30), rrset("b.example", "TXT", '"x"', ttl=300)
+    with peer(zone(*records)) as server:
+        answer = resolver(server).txt("a.example")
+    assert answer and (answer.owner, answer.ttl) == ("b.example", 30)
+
+
 def test_records_of_another_name_are_not_taken() -> None:
     forged = rrset("b.example", "TXT", '"forged"')
     with peer(lambda question: [question.answer(forged)]) as server:
