@@ -23,6 +23,7 @@ class Why(StrEnum):
     REFUSED = "REFUSED"
     OTHER_CODE = "other code"
     LAME = "not authoritative"
+    REFERRAL = "referral"
 
 
 class NoAnswer(DnsError):

@@ -15,9 +15,6 @@ from eymail.dns.servers import Server
 from eymail.dns.side_by_side import at_once
 from eymail.errors import DnsError, NotFound
 
-MOST = 48
-"""No honest zone has more server addresses than this; the rest of a dishonest one is not asked."""
-
 
 @dataclass(frozen=True)
 class AtServer:
@@ -39,15 +36,13 @@ def mx_everywhere(resolver: Resolver, name: str, zone: Zone, port: int = 53) -> 
         for server, found in zip(zone.servers, addresses, strict=True)
         for place in _places(server, found)
     ]
-    asked = places[:MOST]
-    answers = at_once(lambda place: _ask(resolver, name, place, port), asked)
-    told = (replace(place, found=answer) for place, answer in zip(asked, answers, strict=True))
-    return (*told, *(_not_asked(place) for place in places[MOST:]))
+    answers = at_once(lambda place: _ask(resolver, name, place, port), places)
+    return tuple(replace(place, found=answer) for place, answer in zip(places, answers, strict=True))
 
 
 def _places(server: str, found: tuple[str, ...] | NotFound | DnsError) -> Iterator[AtServer]:
     if isinstance(found, DnsError):
-        yield AtServer(server, "", DnsError(f"{server}: {found.message}", found.hint))
+        yield AtServer(server, "", found)
     elif isinstance(found, NotFound) or not found:
         yield AtServer(server, "", DnsError(f"name server {server} has no address"))
     else:
@@ -56,10 +51,3 @@ def _places(server: str, found: tuple[str, ...] | NotFound | DnsError) -> Iterat
 
 def _ask(resolver: Resolver, name: str, place: AtServer, port: int) -> MxAnswer | NotFound | DnsError | None:
     return resolver.mx_at(Server(place.address, port), name) if place.address else place.found
-
-
-def _not_asked(place: AtServer) -> AtServer:
-    told = (
-        f"name server {place.server} at {place.address or 'no address'} was not asked: the zone has too many"
-    )
-    return AtServer(place.server, place.address, DnsError(told))

@@ -180,11 +180,24 @@ def _checked(server: Server, answer: Any, query: dns.message.Message) -> Any:
         told = f"name server {server} answered {text}: {question(query)}"
         raise NoAnswer(why, told, _CODE_HINTS.get(why, "another: --server"))
     try:
-        answer.resolve_chaining()
+        found = answer.resolve_chaining()
     except dns.exception.DNSException as error:
         told = f"name server {server} sent an answer that makes no sense: {question(query)}"
         raise NoAnswer(Why.MALFORMED, told, f"{type(error).__name__}") from error
+    if found.answer is None and _is_referral(answer):
+        told = f"name server {server} answers for other zones only: {question(query)}"
+        raise NoAnswer(Why.REFERRAL, told, "ask one that looks up for others, or that serves this zone")
     return answer
+
+
+def _is_referral(answer: Any) -> bool:
+    """Does an answer without records name other servers? It then says nothing (RFC 2308 section 2.2)."""
+    import dns.flags
+    import dns.rdatatype
+
+    kinds = {rrset.rdtype for rrset in answer.authority}
+    sent_on = dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
+    return sent_on and not answer.flags & dns.flags.RA
 
 
 def _place(found: dns.message.ChainingResult) -> tuple[str, int]:

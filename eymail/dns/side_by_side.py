@@ -13,6 +13,8 @@ from eymail.errors import DnsError, NotFound
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
 AT_ONCE = 16
+MOST = 48
+"""No honest zone or record names more than this; the rest of a dishonest one is not asked."""
 
 
 def at_once(
@@ -20,10 +22,11 @@ def at_once(
 ) -> tuple[Found | NotFound | DnsError, ...]:
     """What ``look_up`` gives for each question, or the error that it ended in, in the order asked.
 
-    Any other exception is raised here. The threads are daemons, so an interrupted process does not
-    wait for them.
+    Questions after the first MOST are not asked, which is their error. Any other exception is raised
+    here. The threads are daemons, so an interrupted process does not wait for them.
     """
-    waiting = tuple(questions)
+    every = tuple(questions)
+    waiting = every[:MOST]
     turns: SimpleQueue[int] = SimpleQueue()
     answers: SimpleQueue[tuple[int, Found | BaseException]] = SimpleQueue()
     for at in range(len(waiting)):
@@ -41,7 +44,12 @@ def at_once(
     for _ in range(min(AT_ONCE, len(waiting))):
         threading.Thread(target=work, daemon=True).start()
     found = dict(answers.get() for _ in waiting)
-    return tuple(_expected(found[at]) for at in range(len(waiting)))
+    told = (_expected(found[at]) for at in range(len(waiting)))
+    return (*told, *(_not_asked(len(every)) for _ in every[MOST:]))
+
+
+def _not_asked(number: int) -> DnsError:
+    return DnsError(f"not asked: {number} were named, and no more than {MOST} are asked")
 
 
 def _expected(answer: Found | BaseException) -> Found | NotFound | DnsError:

@@ -18,6 +18,8 @@ from eymail.providers import Provider
 if TYPE_CHECKING:
     from eymail.dns.authority import AtServer
 
+_TOLD = 4
+
 
 @dataclass(frozen=True)
 class ServerMx:
@@ -94,10 +96,9 @@ def judge(env: Env, domain: str, name: str, zone: str, asked: Sequence[AtServer]
 
     Raises DnsError when none of the servers could be asked.
     """
-    missing = tuple(Failure.of(error) for error in _unexcused(asked))
+    missing = tuple(dict.fromkeys(Failure.of(error) for error in _unexcused(asked)))
     if all(isinstance(one.found, DnsError) for one in asked):
-        why = "; ".join(dict.fromkeys(failure.message for failure in missing))
-        raise DnsError(f"no authoritative server of {name} could be asked", why)
+        raise DnsError(f"no authoritative server of {name} could be asked", _few(missing))
     clusters = tuple(_clusters(env))
     addresses, unknown = _addresses(env, asked, clusters)
     servers = tuple(_server(one, clusters, addresses) for one in asked)
@@ -115,6 +116,12 @@ def judge(env: Env, domain: str, name: str, zone: str, asked: Sequence[AtServer]
         remarks=tuple(_remarks(domain, name, answered, implicit)),
         missing=(*missing, *unknown, *lost),
     )
+
+
+def _few(missing: Sequence[Failure]) -> str:
+    """The first of what went wrong, and how much more did."""
+    told = "; ".join(failure.message for failure in missing[:_TOLD])
+    return f"{told}; and {len(missing) - _TOLD} more" if len(missing) > _TOLD else told
 
 
 def _unexcused(asked: Sequence[AtServer]) -> Iterator[DnsError]:

@@ -310,3 +310,24 @@ def test_the_zone_of_a_name(name: str) -> None:
 def test_no_zone_is_found() -> None:
     with peer(zone(*RECORDS)) as server, pytest.raises(DnsError, match="no name servers"):
         resolver(server.address).zone("text.example")
+
+
+def test_a_referral_says_nothing_of_the_name() -> None:
+    def sent_on(question: Question) -> list[bytes]:
+        made = dns.message.make_response(question.message)
+        made.authority.append(rrset("example", "NS", "ns1.example."))
+        return [made.to_wire()]
+
+    with peer(sent_on) as server:
+        assert wrong(server.address).why is Why.REFERRAL
+
+
+def test_no_data_is_no_referral() -> None:
+    def no_data(question: Question) -> list[bytes]:
+        made = dns.message.make_response(question.message)
+        made.authority.append(rrset("example", "NS", "ns1.example."))
+        made.authority.append(rrset("example", "SOA", "ns1.example. root.example. 7 3600 600 86400 30"))
+        return [made.to_wire()]
+
+    with peer(no_data) as server:
+        assert resolver(server.address).txt("a.example") is None

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from eymail.dns.side_by_side import AT_ONCE, at_once
+from eymail.dns.side_by_side import AT_ONCE, MOST, at_once
 from eymail.errors import DnsError, NotFound
 
 
@@ -54,3 +54,14 @@ def test_bounded() -> None:
 def test_an_error_of_our_own_making_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         at_once(lambda number: 1 // number, [1, 0])
+
+
+def test_a_thousand_questions_are_not_a_thousand_look_ups() -> None:
+    asked: list[int] = []
+    found = at_once(asked.append, range(1000))
+    assert sorted(asked) == list(range(MOST))
+    assert found[:MOST] == (None,) * MOST
+    assert len(found) == 1000
+    assert {str(one) for one in found[MOST:]} == {
+        f"not asked: 1000 were named, and no more than {MOST} are asked"
+    }
