@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,21 @@ class Lab:
         assert not check or done.returncode == 0, f"{argv}: {done.returncode} {done.stdout} {done.stderr}"
         return done.stdout
 
-    def podman(self, verb: str, host: str, *argv: str) -> None:
-        """A fault, or its end: ``kill`` and ``start``, ``pause`` and ``unpause`` of a host."""
-        engine = podman.find()
-        engine.run(verb, f"eymail-{self.name}-{host}", *argv)
+    def podman(self, verb: str, host: str) -> None:
+        """A power cut, or its end: ``kill`` or ``start`` of a host."""
+        podman.find().run(verb, f"eymail-{self.name}-{host}")
+
+    @contextmanager
+    def hanging(self, host: str) -> Iterator[None]:
+        """A host that stands still: its kernel answers, none of its programs does.
+
+        Not by ``podman pause``, which rootless needs cgroups of version 2.
+        """
+        self.exec(host, "sh", "-c", "kill -STOP -1")
+        try:
+            yield
+        finally:
+            self.exec(host, "sh", "-c", "kill -CONT -1")
 
     def in_network(self, host: str, *argv: str) -> subprocess.CompletedProcess[str]:
         """A command in a host's network with more rights than the host's own root has."""

@@ -123,9 +123,8 @@ def test_a_domain_without_mx(lab: Lab) -> None:
 
 @pytest.fixture
 def ns2_hangs(lab: Lab) -> Iterator[None]:
-    lab.podman("pause", "ns2")
-    yield
-    lab.podman("unpause", "ns2")
+    with lab.hanging("ns2"):
+        yield
 
 
 @pytest.mark.usefixtures("ns2_hangs")
