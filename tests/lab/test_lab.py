@@ -188,6 +188,22 @@ def test_two_labs_side_by_side(lab: Lab, second: str) -> None:
     assert lab.command("status").returncode == 0
 
 
+def test_the_daemons_of_trixie_start(second: str) -> None:
+    """Another release of Debian: its image is built, every service answers, a relay delivers.
+
+    slice1 -> smtp -> relay (Exim 4.98) -> mailtrust, whose Dovecot 2.4 stores the message.
+    """
+    up = eymail("lab", "up", "--name", second, "--release", "trixie")
+    assert up.returncode == 0, up.stderr
+    assert "Dovecot" in up.stderr, "what is not as rendered is said"
+    trixie = Lab(second)
+    assert trixie.exec("relay1", "cat", "/etc/debian_version").startswith("13")
+    trixie.send("you@people.example", subject="on trixie")
+    fetch = ("doveadm", "fetch", "-u", "you@people.example", "hdr.subject", "all")
+    stored = trixie.wait("it is stored", lambda: trixie.exec("mailtrust", *fetch, check=False))
+    assert "on trixie" in stored
+
+
 def _subject_seen(lab: Lab, subject: str) -> bool:
     return any(f"Subject: {subject}" in message["data"] for message in lab.seen("mx-accept"))
 
