@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -111,9 +112,10 @@ class Lab:
         return int(self.exec(host, "exim4", "-bpc"))
 
     def empty_queues(self) -> None:
-        """Remove every message from every queue."""
+        """Remove every message from every queue, waiting for those that are being delivered."""
+        purge = "exiqgrep -i -r . | xargs -r exim4 -Mrm >/dev/null 2>&1; exim4 -bpc"
         for host in ("relay1", "relay2", "deferred1", "mail1"):
-            self.exec(host, "sh", "-c", "exiqgrep -i -r . | xargs -r exim4 -Mrm")
+            self.wait(f"{host} is empty", lambda host=host: self.exec(host, "sh", "-c", purge) == "0\n", 60)
 
     def mailbox(self, address: str) -> list[dict[str, str]]:
         """The headers of every message in a mailbox, as Dovecot has them, names in lower case."""
@@ -127,6 +129,11 @@ class Lab:
             assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
             time.sleep(0.1)
         return answer
+
+
+def interruptible() -> None:
+    """For a child that is to be interrupted: a background job of a shell starts with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _headers(text: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from eymail.lab import podman, state
-from tests.lab.conftest import EYMAIL, Lab
+from tests.lab.conftest import EYMAIL, Lab, interruptible
 
 SECOND = f"second-{os.getpid()}"
 
@@ -212,7 +212,11 @@ def _subject_seen(lab: Lab, subject: str) -> bool:
 def test_an_interrupted_up_leaves_nothing(lab: Lab, second: str, how: signal.Signals) -> None:
     """The signal comes when some hosts run and others don't yet."""
     process = subprocess.Popen(
-        [EYMAIL, "lab", "up", "--name", second], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [EYMAIL, "lab", "up", "--name", second],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
     )
     _wait_for_first_host(second)
     process.send_signal(how)

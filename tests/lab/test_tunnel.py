@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import EYMAIL, Lab
+from tests.lab.conftest import EYMAIL, Lab, interruptible
 
 USER = "tunnel@example.com"
 
@@ -87,11 +87,6 @@ def test_a_certificate_that_does_not_verify(lab: Lab, tmp_path: Path) -> None:
     assert code == 3
     assert "certificate does not verify" in found["tls"]["detail"]
     assert found["login"]["status"] == "not checked"
-
-
-def interruptible() -> None:
-    """A run in the background of a shell inherits SIGINT ignored; the tunnel must not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture
