@@ -247,7 +247,7 @@ def _cluster(name: str, table: Table) -> Cluster:
         spf_name=spf_name,
         network=table.optional("network", IPv4Network),
         source_address=table.optional("source_address", IPv4Address),
-        postmaster=table.parsed("postmaster", _address, f"postmaster@{zone}"),
+        postmaster=table.parsed("postmaster", _postmaster, f"postmaster@{zone}"),
         name_servers=tuple(table.each("name_servers", parse_domain)),
         size_limit=table.parsed("size_limit", _size, Cluster.size_limit),
         block_lists=tuple(table.each("block_lists", parse_domain)),
@@ -299,8 +299,12 @@ def _check_hosts(cluster: Cluster, table: Table) -> None:
             raise table.error(f"hosts.{host.name}.address", problem)
 
 
-def _address(text: str) -> str:
-    return str(Address.parse(text))
+def _postmaster(text: str) -> str:
+    """An address that stands in daemons' files, where $, % and # have meanings."""
+    address = Address.parse(text)
+    if not re.fullmatch(r"[a-z0-9._+-]+", address.local):
+        raise ValueError("a postmaster's address has letters, digits, and . _ + - before its @")
+    return str(address)
 
 
 def _size(text: str) -> str:

@@ -7,12 +7,12 @@ configuration has already checked, so nothing in an inventory can end a line or 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from eymail.cluster.complete import Complete, complete
+from eymail.cluster.zones import Zone, serial, zones
 from eymail.config import Cluster, DirectorySettings, HostEntry, Role
 from eymail.errors import ConfigError
 
@@ -46,11 +46,16 @@ class _Source:
 
 
 _EXIM = "/etc/exim4/exim4.conf"
-_SSHD = _Source("sshd.conf.j2", "/etc/ssh/sshd_config.d/eymail.conf")
+_SSHD = _Source("sshd.conf.j2", "/etc/ssh/sshd_config.d/00-eymail.conf")
 _ADDRESSES = _Source("addresses.sh.j2", "/etc/network/if-up.d/eymail-addresses", 0o755)
 _QUEUE_RUNNERS = _Source("exim4.default.j2", "/etc/default/exim4")
 _FILES: dict[Role, tuple[_Source, ...]] = {
-    Role.GATEWAY: (_Source("nftables.conf.j2", "/etc/nftables.conf", 0o755), _ADDRESSES, _SSHD),
+    Role.GATEWAY: (
+        _Source("nftables.conf.j2", "/etc/nftables.conf", 0o755),
+        _Source("forwarding.conf.j2", "/etc/sysctl.d/eymail.conf"),
+        _ADDRESSES,
+        _SSHD,
+    ),
     Role.LOAD_BALANCER: (_Source("haproxy.cfg.j2", "/etc/haproxy/haproxy.cfg"), _SSHD),
     Role.RELAY: (_Source("relay.exim.j2", _EXIM), _QUEUE_RUNNERS, _ADDRESSES, _SSHD),
     Role.DEFERRED: (_Source("deferred.exim.j2", _EXIM), _QUEUE_RUNNERS, _ADDRESSES, _SSHD),
@@ -59,6 +64,7 @@ _FILES: dict[Role, tuple[_Source, ...]] = {
         _QUEUE_RUNNERS,
         _Source("dovecot.conf.j2", "/etc/dovecot/dovecot.conf"),
         _Source("dovecot-directory.conf.j2", "/etc/dovecot/directory.conf.ext", 0o640, "dovecot"),
+        _Source("dovecot.logrotate.j2", "/etc/logrotate.d/eymail-dovecot"),
         _SSHD,
     ),
     Role.SLICE: (_SSHD,),
@@ -71,9 +77,15 @@ def render(cluster: Cluster, directory: DirectorySettings) -> tuple[RenderedFile
     Raises ConfigError when the inventory lacks what a working cluster needs.
     """
     whole = complete(cluster)
-    files = [*_host_files(whole, directory), *_zone_files(whole)]
     environment = _environment()
-    return tuple(make(environment) for make in files)
+    files = (
+        _host_file(environment, host, source, context)
+        for host in cluster.hosts
+        for context in (_context(whole, host, directory),)
+        for source in _FILES[host.role]
+        if source is not _ADDRESSES or context["extra"]
+    )
+    return (*files, *(_zone_file(environment, zone) for zone in zones(whole)))
 
 
 def _environment() -> Environment:
@@ -84,24 +96,19 @@ def _environment() -> Environment:
     return Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
 
 
-_Make = Callable[["Environment"], RenderedFile]
+def _host_file(
+    environment: Environment, host: HostEntry, source: _Source, context: dict[str, Any]
+) -> RenderedFile:
+    content = environment.get_template(source.template).render(context, path=source.path)
+    return RenderedFile(host.name, source.path, content, source.mode, "root", source.group)
 
 
-def _host_files(whole: Complete, directory: DirectorySettings) -> Iterator[_Make]:
-    for host in whole.cluster.hosts:
-        context = _context(whole, host, directory)
-        for source in _FILES[host.role]:
-            if source is _ADDRESSES and not context["extra"]:
-                continue
-            yield _maker(host.name, source, {**context, "path": source.path})
-
-
-def _maker(host: str, source: _Source, context: dict[str, Any]) -> _Make:
-    def make(environment: Environment) -> RenderedFile:
-        content = environment.get_template(source.template).render(context)
-        return RenderedFile(host, source.path, content, source.mode, "root", source.group)
-
-    return make
+def _zone_file(environment: Environment, zone: Zone) -> RenderedFile:
+    path = f"/zones/{zone.name}.zone"
+    template = environment.get_template(zone.template)
+    context = {**zone.context, "path": path}
+    content = template.render(context, serial=serial(template.render(context, serial=0)))
+    return RenderedFile(DNS, path, content)
 
 
 def _context(whole: Complete, host: HostEntry, directory: DirectorySettings) -> dict[str, Any]:
@@ -139,7 +146,7 @@ def _dedicated(cluster: Cluster, host: HostEntry) -> list[dict[str, Any]]:
 
 
 def _directory_file(directory: DirectorySettings) -> str:
-    match = re.fullmatch(r"sqlite:///(/[\w./-]+)", directory.url)
+    match = re.fullmatch(r"sqlite:///(/[A-Za-z0-9_./-]+)", directory.url)
     if not match:
         raise ConfigError(
             f"the mail host's look-ups are rendered for SQLite, and directory.url is {directory.url!r}",
@@ -154,9 +161,9 @@ def _extra_addresses(whole: Complete, host: HostEntry) -> dict[str, Any]:
     if host.role is Role.GATEWAY:
         public = [entry.public for entry in cluster.hosts if entry.public and entry.role is not Role.GATEWAY]
         extra = [*(entry.address for entry in cluster.dedicated), *public]
-        return {"near": cluster.source_address, "extra": extra, "length": 24}
+        return {"near": cluster.source_address, "extra": extra}
     inside = [entry.inside[host.name] for entry in cluster.dedicated if host.name in entry.inside]
-    return {"near": host.address, "extra": inside, "length": whole.network.prefixlen}
+    return {"near": host.address, "extra": inside}
 
 
 def _forwards(whole: Complete, host: HostEntry) -> dict[str, Any]:
@@ -179,43 +186,3 @@ def _tunnel_ends(whole: Complete) -> Iterator[str]:
             yield from (f"{end}:{port}" for port in (143, 993, 110, 995))
     for end in (*whole.addresses(Role.LOAD_BALANCER), "smtp", f"smtp.{zone}"):
         yield f"{end}:25"
-
-
-def _zone_files(whole: Complete) -> Iterator[_Make]:
-    cluster = whole.cluster
-    common = {
-        "cluster": cluster,
-        "name_servers": cluster.name_servers,
-        "balancers": whole.addresses(Role.LOAD_BALANCER),
-        "mail_hosts": [entry for entry in cluster.with_role(Role.MAIL) if entry.public],
-        "dedicated": [
-            {"name": whole.outward_name(entry.address), "address": entry.address}
-            for entry in cluster.dedicated
-        ],
-        "spf_name": cluster.spf_name,
-        "spf_record": spf_record(cluster),
-    }
-    yield _zone("cluster.zone.j2", cluster.zone, common)
-    for zone, pointers in _reverse_zones(whole):
-        yield _zone("reverse.zone.j2", zone, {**common, "zone": zone, "pointers": pointers})
-
-
-def _zone(template: str, zone: str, context: dict[str, Any]) -> _Make:
-    path = f"/zones/{zone}.zone"
-    return _maker(DNS, _Source(template, path), {**context, "path": path})
-
-
-def spf_record(cluster: Cluster) -> str:
-    """The SPF record that publishes the cluster's source addresses (RFC 7208 section 3)."""
-    addresses = (cluster.source_address, *(entry.address for entry in cluster.dedicated))
-    return " ".join(["v=spf1", *(f"ip4:{address}" for address in addresses), "~all"])
-
-
-def _reverse_zones(whole: Complete) -> Iterator[tuple[str, list[tuple[IPv4Address, str]]]]:
-    """Each /24 that holds an address of the cluster, with its pointers (RFC 1035 section 3.5)."""
-    zones: dict[str, list[tuple[IPv4Address, str]]] = {}
-    for address, name in whole.names():
-        network = IPv4Network((address, 24), strict=False)
-        zone = network.network_address.reverse_pointer.removeprefix("0.")
-        zones.setdefault(zone, []).append((address, name))
-    yield from sorted(zones.items())

@@ -46,6 +46,22 @@ def test_what_cannot_be_delivered_at_once_moves_to_the_deferred_host(lab: Lab, d
     assert not re.search(r"(?m)^\d+[^*\d] *X-Eymail-First-Cause", headers)
 
 
+def test_each_recipient_has_its_own_first_cause(lab: Lab) -> None:
+    """slice1 -> smtp -> relay, one message to four domains: one arrives, three causes are handed over."""
+    stuck = ("busy.example", "refused.example", "servfail.example")
+    recipients = ",".join(f"you@{domain}" for domain in (*stuck, "accept.example"))
+    lab.send(recipients, subject="to four domains")
+    lab.wait("one arrived", lambda: [m for m in lab.seen("mx-accept") if "to four domains" in m["data"]])
+    lab.wait("the relays are empty", lambda: lab.queued("relay1") + lab.queued("relay2") == 0, 40)
+    queue = lab.exec("deferred1", "exim4", "-bp")
+    told = "".join(
+        lab.exec("deferred1", "exim4", "-Mvh", message) for message in re.findall(r"\S{6}-\S{6}-\S{2}", queue)
+    )
+    for domain in stuck:
+        assert f"you@{domain}" in queue
+        assert re.search(rf"{domain}: [^\n]*{re.escape(CAUSES[domain])}", told), told
+
+
 def test_a_permanent_refusal_goes_back_to_the_sender(lab: Lab) -> None:
     """slice1 -> smtp -> relay -> mx-reject says 550 -> a bounce to app@accept.example, at mx-accept."""
     lab.send("you@reject.example", sender="bounced@accept.example")
@@ -74,6 +90,7 @@ def test_the_deferred_host_retries_until_it_is_delivered(lab: Lab) -> None:
     finally:
         lab.exec("mx-refuse", "kill", pid)
     assert seen[0]["peer"] == lab.outside(11)
+    assert seen[0]["tls"] is False, "this host offers none, and gets the mail all the same"
     assert "First-Cause" not in seen[0]["data"]
     lab.wait("the queue is empty", lambda: lab.queued("deferred1") == 0)
 

@@ -66,6 +66,53 @@ def test_where_mail_from_outside_arrives(lab: Lab, recipient: str, mailbox: str)
     assert found[0]["envelope-to"].lower() == recipient.lower()
 
 
+def test_no_mailbox_is_told_of_another(lab: Lab) -> None:
+    """workstation -> mail1, one message to two mailboxes: each sees its own address and no blind copy."""
+    pair = ("real@example.com", "o'brien@example.com")
+    lab.send(",".join(pair), host="workstation", server=MX, sender=OUTSIDER, subject="blind copy")
+    for mailbox in pair:
+        (headers,) = lab.wait(mailbox, lambda mailbox=mailbox: arrived(lab, mailbox, "blind copy"))
+        assert headers["envelope-to"] == mailbox
+
+
+def test_mail_for_a_full_mailbox_waits(lab: Lab, directory: dict[str, str]) -> None:
+    """workstation -> mail1, 2 MB for a mailbox of 1 MB: kept in the queue, delivered when there is room."""
+    assert lab.json("mailbox", "add", "small@example.com")["status"] == "ok"
+
+    def quota(megabytes: int) -> None:
+        change = f"UPDATE mailboxes SET quota_mb = {megabytes} WHERE address = 'small@example.com'"
+        lab.exec("mail1", "sqlite3", "/var/lib/eymail/directory.db", change)
+
+    quota(1)
+    program = (
+        "import smtplib\n"
+        f"smtp = smtplib.SMTP('{MX}', timeout=20)\n"
+        "text = 'Subject: large\\n\\n' + 'x' * 70 + '\\n'\n"
+        f"smtp.sendmail('{OUTSIDER}', ['small@example.com'], text + ('x' * 70 + '\\n') * 30000)\n"
+    )
+    lab.exec("workstation", "python3", "-c", program)
+    lab.wait("it waits", lambda: "small@example.com" in lab.exec("mail1", "exim4", "-bp"))
+    said = "grep -h 'defer.*[Qq]uota' /var/log/exim4/mainlog"
+    lab.wait("because of the quota", lambda: lab.exec("mail1", "sh", "-c", f"{said}; true"))
+    assert lab.mailbox("small@example.com") == []
+    quota(10)
+    lab.exec("mail1", "exim4", "-qff")
+    lab.wait("it arrived", lambda: arrived(lab, "small@example.com", "large"))
+
+
+def test_one_outside_host_cannot_take_every_place(lab: Lab) -> None:
+    """mx-later opens 40 connections to mail1: the last ones are turned away, and others are still served."""
+    program = (
+        "import socket\n"
+        f"held = [socket.create_connection(('{MX}', 25), 10) for _ in range(40)]\n"
+        "print([connection.recv(3).decode() for connection in held])\n"
+    )
+    greetings = lab.exec("mx-later", "python3", "-c", program)
+    assert greetings.count("220") == 30
+    assert greetings.count("421") == 10
+    lab.send("real@example.com", host="workstation", server=MX, sender=OUTSIDER, subject="a place is left")
+
+
 def test_a_slices_mail_arrives_too(lab: Lab) -> None:
     """slice1 -> smtp -> relay -> gateway (hairpin) -> mail1 -> catchall@example.com."""
     lab.send("reply@example.com", subject="from a slice")
@@ -96,6 +143,8 @@ def test_an_unknown_address_without_a_catchall_is_refused(lab: Lab) -> None:
     assert lab.json("domain", "add", "bare.example")["status"] == "ok"
     told = lab.send("x@bare.example", host="workstation", server=MX, sender=OUTSIDER, check=False)
     assert re.search(r"RCPT TO:.*\n<\*\* 550 no such address here", told), told
+    told = lab.send("x@sub.bare.example", host="workstation", server=MX, sender=OUTSIDER, check=False)
+    assert re.search(r"RCPT TO:.*\n<\*\* 550 relay not permitted", told), told
 
 
 def test_a_sender_that_does_not_verify_is_refused(lab: Lab) -> None:
@@ -141,7 +190,7 @@ def test_while_the_directory_is_away_nothing_is_lost(lab: Lab) -> None:
         told = lab.send("real@example.com", host="workstation", server=MX, sender=OUTSIDER, check=False)
         assert re.search(r"<\*\* 451 the directory cannot be asked", told), told
         lab.send("real@example.com", subject="while away")
-        lab.wait("deferred1 keeps it", lambda: lab.queued("deferred1") == 1)
+        lab.wait("deferred1 keeps it", lambda: "real@example.com" in lab.exec("deferred1", "exim4", "-bp"))
     finally:
         lab.exec("mail1", "sh", "-c", f"cd /var/lib/eymail && {back}")
     lab.exec("deferred1", "exim4", "-qff")

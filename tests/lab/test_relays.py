@@ -36,6 +36,40 @@ def test_a_slices_mail_reaches_the_outside_by_the_name_smtp(lab: Lab) -> None:
     assert log(lab, rf"<= app@example.com .*\[{re.escape(lab.inside('slice1'))}\].*plain way")
 
 
+def test_a_burst_over_one_connection_is_delivered_at_once(lab: Lab) -> None:
+    """slice1 -> smtp, forty messages in one connection -> mx-accept: none waits for a queue runner."""
+    program = (
+        "import smtplib\n"
+        "smtp = smtplib.SMTP('smtp', timeout=20)\n"
+        "for number in range(40):\n"
+        "    text = f'Subject: burst-{number}\\n\\nx'\n"
+        "    smtp.sendmail('app@example.com', ['burst@accept.example'], text)\n"
+    )
+    lab.exec("slice1", "python3", "-c", program)
+    lab.wait("all arrived", lambda: sum("Subject: burst-" in m["data"] for m in lab.seen("mx-accept")) == 40)
+    assert not log(lab, "no immediate delivery")
+
+
+def test_an_mx_that_points_inside_is_no_way_in(lab: Lab) -> None:
+    """slice1 -> smtp -> relay, for a domain whose MX is an inner address: not tried, but bounced.
+
+    The bounce reaches mx-accept; the inner host that the MX names never hears of the message.
+    """
+    records = (("inward", "MX", "10 inner"), ("inner", "A", lab.inside("mail1")))
+    lab.exec("ns1", "knotc", "zone-begin", "accept.example")
+    for name, kind, data in records:
+        lab.exec("ns1", "knotc", "zone-set", "accept.example", name, "300", kind, data)
+    lab.exec("ns1", "knotc", "zone-commit", "accept.example")
+    question = ("kdig", "+short", f"@{lab.outside(55)}", "inner.accept.example", "A")
+    lab.wait("ns2 has followed", lambda: lab.exec("workstation", *question).strip())
+    lab.send("you@inward.accept.example", sender="inward@accept.example")
+    lab.wait(
+        "the bounce arrived",
+        lambda: [m for m in lab.seen("mx-accept") if m["recipients"] == ["inward@accept.example"]],
+    )
+    assert "inward.accept.example" not in lab.exec("mail1", "cat", "/var/log/exim4/mainlog")
+
+
 def test_every_host_of_the_cluster_may_send(lab: Lab) -> None:
     """slice2 and mail1 -> smtp -> a relay -> mx-accept."""
     for host in ("slice2", "mail1"):

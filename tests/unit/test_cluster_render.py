@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eymail.cluster.render import DNS, RenderedFile, render, spf_record
+from eymail.cluster.render import DNS, RenderedFile, render
+from eymail.cluster.zones import spf_record
 from eymail.config import Config, parse
 from eymail.errors import ConfigError, EymailError
 
@@ -26,9 +27,13 @@ INVENTORY: dict[str, Any] = {
                 {
                     "address": "198.18.0.11",
                     "domains": ["one.example", "two.example"],
-                    "inside": {"relay1": "10.44.0.111", "deferred1": "10.44.0.113"},
+                    "inside": {"relay1": "10.44.0.111", "relay2": "10.44.0.112", "deferred1": "10.44.0.113"},
                 },
-                {"address": "198.18.0.12", "domains": ["three.example"], "inside": {"relay1": "10.44.0.121"}},
+                {
+                    "address": "198.18.0.12",
+                    "domains": ["three.example"],
+                    "inside": {"relay1": "10.44.0.121", "relay2": "10.44.0.122", "deferred1": "10.44.0.123"},
+                },
             ],
             "hosts": {
                 "gateway": {"role": "gateway", "address": "10.44.0.2"},
@@ -56,6 +61,7 @@ def rendered(**changes: Any) -> dict[tuple[str, str], RenderedFile]:
 
 
 EXIM = "/etc/exim4/exim4.conf"
+SENDING = ("relay1", "relay2", "deferred1")
 
 
 def test_every_role_gets_its_files() -> None:
@@ -69,23 +75,25 @@ def test_every_role_gets_its_files() -> None:
 
 def test_a_dedicated_address_is_bound_where_it_lies() -> None:
     files = rendered()
-    relay1, relay2 = files["relay1", EXIM].content, files["relay2", EXIM].content
+    relay1 = files["relay1", EXIM].content
     assert "match_domain{$sender_address_domain}{one.example : two.example}{10.44.0.111}" in relay1
     assert "match_domain{$sender_address_domain}{three.example}{10.44.0.121}" in relay1
     assert relay1.count("{") == relay1.count("}")
-    assert "interface =" not in relay2
+    assert "interface =" not in rendered(dedicated=[])["relay1", EXIM].content
     nft = files["gateway", "/etc/nftables.conf"].content
-    assert "ip saddr { 10.44.0.111, 10.44.0.113 } ip daddr != $inside snat to 198.18.0.11" in nft
+    assert "ip saddr { 10.44.0.111, 10.44.0.112, 10.44.0.113 } ip daddr != $inside snat to 198.18.0.11" in nft
     assert "ip saddr $inside ip daddr != $inside snat to 198.18.0.10" in nft
 
 
 def test_only_the_relays_hand_over_to_the_deferred_host() -> None:
     deferred = rendered()["deferred1", EXIM].content
-    assert "hostlist relays = 10.44.0.11 : 10.44.0.12 : 10.44.0.111 : 10.44.0.121\n" in deferred
+    (line,) = [line for line in deferred.splitlines() if line.startswith("hostlist relays")]
+    of_relays = {f"10.44.0.{last}" for last in (11, 12, 111, 112, 121, 122)}
+    assert set(line.partition(" = ")[2].split(" : ")) == of_relays
 
 
 def test_a_slice_forwards_to_mail_and_nothing_else() -> None:
-    sshd = rendered()["slice1", "/etc/ssh/sshd_config.d/eymail.conf"].content
+    sshd = rendered()["slice1", "/etc/ssh/sshd_config.d/00-eymail.conf"].content
     (line,) = [line for line in sshd.splitlines() if line.startswith("PermitOpen")]
     ends = {end.rpartition(":")[0] for end in line.split()[1:]}
     mail = {"10.44.0.14", "mail1", "mail1.ey04.engineyard.com"}
@@ -103,6 +111,44 @@ def test_the_record_to_publish() -> None:
     assert record in rendered()[DNS, "/zones/ey04.engineyard.com.zone"].content
 
 
+ZONE = (DNS, "/zones/ey04.engineyard.com.zone")
+
+
+def serial(files: dict[tuple[str, str], RenderedFile]) -> int:
+    (line,) = [line for line in files[ZONE].content.splitlines() if " SOA " in line]
+    return int(line.split()[4])
+
+
+def test_the_same_inventory_gives_the_same_serial_and_another_does_not() -> None:
+    assert serial(rendered()) == serial(rendered())
+    assert serial(rendered()) != serial(rendered(source_address="198.18.0.9"))
+    assert 0 < serial(rendered()) < 2**31
+
+
+def test_a_long_record_is_written_in_several_strings() -> None:
+    """RFC 1035 section 3.3: a character-string has at most 255 octets."""
+    dedicated = [
+        {
+            "address": f"198.18.100.{100 + n}",
+            "domains": [f"d{n}.example"],
+            "inside": {name: f"10.44.0.{30 * place + n}" for place, name in enumerate(SENDING, 1)},
+        }
+        for n in range(20)
+    ]  # fmt: skip
+    (line,) = [
+        line for line in rendered(dedicated=dedicated)[ZONE].content.splitlines() if line.startswith("_spf")
+    ]
+    strings = line.partition(" TXT ")[2].strip('"').split('" "')
+    assert all(len(string) <= 255 for string in strings)
+    assert "".join(strings).count("ip4:") == 21
+
+
+def test_a_record_of_another_zone_is_only_told() -> None:
+    lines = rendered(spf_name="_spf.elsewhere.example")[ZONE].content.splitlines()
+    (line,) = [line for line in lines if "_spf.elsewhere.example" in line]
+    assert line.startswith("; ")
+
+
 @pytest.mark.parametrize("key", ["network", "source_address", "name_servers"])
 def test_what_is_missing_is_named(key: str) -> None:
     with pytest.raises(ConfigError, match=f"has no {key}"):
@@ -115,6 +161,29 @@ def test_a_role_that_nobody_has_is_named(role: str) -> None:
     without = {name: host for name, host in hosts.items() if host["role"] != role}
     with pytest.raises(ConfigError, match=f"has no host with role {role}"):
         rendered(hosts=without, dedicated=[])
+
+
+def test_what_is_at_odds_is_named() -> None:
+    cluster = INVENTORY["clusters"]["ey04"]
+    hosts, (first, second) = cluster["hosts"], cluster["dedicated"]
+    slice1 = {"role": "slice", "address": "10.44.0.30"}
+    at_odds: list[tuple[dict[str, Any], str]] = [
+        ({"hosts": {**hosts, "gate2": {"role": "gateway", "address": "10.44.0.3"}}}, "has 2 gateways"),
+        ({"hosts": {**hosts, "slice2": hosts["slice1"]}}, "10.44.0.21 stands twice"),
+        ({"hosts": {**hosts, "slice2": {**slice1, "public": "198.18.0.11"}}}, "198.18.0.11 stands twice"),
+        ({"hosts": {**hosts, "smtp": slice1}}, "no host can be called smtp"),
+        ({"hosts": {**hosts, "out2": slice1}}, "no host can be called out2"),
+        ({"hosts": {**hosts, "mail1": {"role": "mail", "address": "10.44.0.14"}}}, "has no public address"),
+        ({"source_address": "10.44.0.99"}, "is in the inner network"),
+        ({"dedicated": [{**first, "domains": []}]}, "has no domains"),
+        ({"dedicated": [first, {**second, "domains": ["one.example"]}]}, "two dedicated addresses"),
+        ({"dedicated": [{**first, "inside": {"relay1": "10.44.0.111"}}]}, "no inner address on relay2"),
+        ({"dedicated": [first, {**second, "inside": first["inside"]}]}, "10.44.0.111 stands twice"),
+        ({"dedicated": [{**first, "inside": {**first["inside"], "relay1": "10.9.0.1"}}]}, "not in network"),
+    ]  # fmt: skip
+    for changes, sentence in at_odds:
+        with pytest.raises(ConfigError, match=sentence):
+            rendered(**changes)
 
 
 def test_a_directory_elsewhere_is_refused_for_now() -> None:
@@ -137,6 +206,9 @@ HOSTILE = (
     "$(id)",
     "\x00",
     "ü" * 90,
+    "a%u@example.com",
+    "$home@example.com",
+    "#@example.com",
 )
 
 
@@ -166,4 +238,4 @@ def test_nothing_in_a_setting_gets_out_of_its_place(key: str, value: str) -> Non
     assert [lines[path] for path in lines if path in plain] == [
         plain[path] for path in plain if path in lines
     ]
-    assert not set(json.dumps(value)) & set("${}'; #\n")
+    assert not set(json.dumps(value)) & set("${}'; #%\n")
