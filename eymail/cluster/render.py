@@ -170,19 +170,25 @@ def _forwards(whole: Complete, host: HostEntry) -> dict[str, Any]:
     """Where this host's sshd lets a connection be forwarded to."""
     cluster = whole.cluster
     if host.role is Role.GATEWAY:
-        others = (entry for entry in cluster.hosts if entry.role is not Role.GATEWAY)
+        others = [entry for entry in cluster.hosts if entry.role is not Role.GATEWAY]
         reason = "Administrators reach the other hosts by way of here: their SSH and nothing else."
-        return {"forwards": [f"{entry.address}:22" for entry in others], "reason": reason}
+        ends = [f"{end}:22" for entry in others for end in _called(whole, entry)]
+        return {"forwards": ends, "reason": reason}
     if host.role is Role.SLICE:
         reason = "Tunnels lead to the mail host and to the name smtp, and nowhere else."
         return {"forwards": list(_tunnel_ends(whole)), "reason": reason}
     return {"forwards": [], "reason": ""}
 
 
+def _called(whole: Complete, host: HostEntry) -> tuple[str, ...]:
+    """What a client may call a host of the cluster."""
+    return str(host.address), host.name, f"{host.name}.{whole.cluster.zone}"
+
+
 def _tunnel_ends(whole: Complete) -> Iterator[str]:
     zone = whole.cluster.zone
     for mail in whole.cluster.with_role(Role.MAIL):
-        for end in (str(mail.address), mail.name, f"{mail.name}.{zone}"):
+        for end in _called(whole, mail):
             yield from (f"{end}:{port}" for port in (143, 993, 110, 995))
     for end in (*whole.addresses(Role.LOAD_BALANCER), "smtp", f"smtp.{zone}"):
         yield f"{end}:25"

@@ -50,6 +50,14 @@ class ClusterHost:
 
 
 @dataclass(frozen=True)
+class DedicatedAddress:
+    """A customer's own source address, and the sender domains whose mail leaves by it."""
+
+    address: str
+    domains: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ClusterDetails(Result):
     """A cluster with its hosts."""
 
@@ -58,6 +66,7 @@ class ClusterDetails(Result):
     network: str
     source_address: str
     spf_name: str
+    dedicated: tuple[DedicatedAddress, ...]
     hosts: tuple[ClusterHost, ...]
 
     def view(self) -> View:
@@ -88,9 +97,9 @@ class Rendering(Result):
 
     def view(self) -> View:
         rows = tuple((f.host, f.path, f.mode, f.owner, len(f.content.splitlines())) for f in self.files)
-        written = f", written to {self.folder}" if self.folder else ""
-        title = f"{len(rows)} files of cluster {self.cluster}{written}"
-        return View(("host", "path", "mode", "owner", "lines"), rows, title)
+        title = f"{len(rows)} files of cluster {self.cluster}"
+        written = (f"{len(rows)} files are written below {self.folder}",) if self.folder else ()
+        return View(("host", "path", "mode", "owner", "lines"), rows, title, notes=written)
 
 
 @dataclass(frozen=True)
@@ -125,8 +134,9 @@ def show(env: Env, name: str) -> ClusterDetails:
         )
         for host in cluster.hosts
     )
+    dedicated = tuple(DedicatedAddress(str(entry.address), entry.domains) for entry in cluster.dedicated)
     source, network = str(cluster.source_address or ""), str(cluster.network or "")
-    return ClusterDetails(cluster.name, cluster.zone, network, source, cluster.spf_name, hosts)
+    return ClusterDetails(cluster.name, cluster.zone, network, source, cluster.spf_name, dedicated, hosts)
 
 
 def _sends_as(cluster: Cluster, name: str) -> str:

@@ -47,19 +47,20 @@ def test_what_cannot_be_delivered_at_once_moves_to_the_deferred_host(lab: Lab, d
 
 
 def test_each_recipient_has_its_own_first_cause(lab: Lab) -> None:
-    """slice1 -> smtp -> relay, one message to four domains: one arrives, three causes are handed over."""
-    stuck = ("busy.example", "refused.example", "servfail.example")
+    """slice1 -> smtp -> relay, one message to five domains: one arrives, four causes are handed over."""
+    stuck = {**CAUSES, "sub.servfail.example": CAUSES["servfail.example"]}
+    del stuck["hang.example"], stuck["noroute.example"]
     recipients = ",".join(f"you@{domain}" for domain in (*stuck, "accept.example"))
-    lab.send(recipients, subject="to four domains")
-    lab.wait("one arrived", lambda: [m for m in lab.seen("mx-accept") if "to four domains" in m["data"]])
+    lab.send(recipients, subject="to five domains")
+    lab.wait("one arrived", lambda: [m for m in lab.seen("mx-accept") if "to five domains" in m["data"]])
     lab.wait("the relays are empty", lambda: lab.queued("relay1") + lab.queued("relay2") == 0, 40)
     queue = lab.exec("deferred1", "exim4", "-bp")
     told = "".join(
         lab.exec("deferred1", "exim4", "-Mvh", message) for message in re.findall(r"\S{6}-\S{6}-\S{2}", queue)
     )
-    for domain in stuck:
+    for domain, cause in stuck.items():
         assert f"you@{domain}" in queue
-        assert re.search(rf"{domain}: [^\n]*{re.escape(CAUSES[domain])}", told), told
+        assert re.search(rf"(^| ){domain}: [^\n]*{re.escape(cause)}", told, re.MULTILINE), told
 
 
 def test_a_permanent_refusal_goes_back_to_the_sender(lab: Lab) -> None:
@@ -70,6 +71,16 @@ def test_a_permanent_refusal_goes_back_to_the_sender(lab: Lab) -> None:
         lambda: [m for m in lab.seen("mx-accept") if m["recipients"] == ["bounced@accept.example"]],
     )
     assert lab.queued("deferred1") == 0
+
+
+def test_a_bounce_that_is_refused_leaves_no_trace_in_a_queue(lab: Lab) -> None:
+    """slice1 -> smtp -> relay -> mx-reject says 550 -> a bounce to mx-reject -> 550: logged and dropped."""
+    lab.send("you@reject.example", sender="gone@reject.example", subject="no way back")
+    dropped = "grep -hs 'gone@reject.example.*ignored' /var/log/exim4/mainlog; true"
+    relays = ("relay1", "relay2")
+    lab.wait("it was dropped", lambda: "".join(lab.exec(relay, "sh", "-c", dropped) for relay in relays))
+    hosts = (*relays, "deferred1")
+    lab.wait("all queues are empty", lambda: sum(lab.queued(host) for host in hosts) == 0, 10)
 
 
 def test_the_deferred_host_retries_until_it_is_delivered(lab: Lab) -> None:

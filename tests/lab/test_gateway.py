@@ -54,6 +54,19 @@ def test_what_faces_outside_is_only_what_should(lab: Lab, last: int, port: int, 
     assert lab.reaches(lab.outside(last), port) is open_
 
 
+@pytest.mark.parametrize(
+    ("end", "permitted"),
+    [("relay1:22", True), ("mail1.ey04.engineyard.com:22", True), ("relay1:25", False), ("mail1:143", False),
+     ("127.0.0.1:22", False), ("mx.accept.example:25", False)],
+)  # fmt: skip
+def test_where_the_gateway_leads_an_administrator(lab: Lab, end: str, permitted: bool) -> None:
+    """workstation -> ssh to the gateway -> SSH of an inner host by its name; no other port or host."""
+    config = str(lab.folder / "ssh_config")
+    done = lab.run("timeout", "3", "ssh", "-F", config, "-W", end, "gateway", input="")
+    assert done.stdout.startswith("SSH-2.0") is permitted, done
+    assert ("administratively prohibited" in done.stderr) is not permitted, done.stderr
+
+
 def test_a_slice_cannot_go_round_the_relays(lab: Lab) -> None:
     """slice1 -> mx-accept directly, port 25: the gateway refuses; it would spoil the source address."""
     program = f"import socket; socket.create_connection(({lab.outside(61)!r}, 25), 3)"

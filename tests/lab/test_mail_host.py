@@ -222,6 +222,14 @@ def test_imap_and_pop3_know_the_password(lab: Lab, directory: dict[str, str]) ->
     assert poplib.error_proto.__name__ not in wrong.stderr
 
 
+def test_a_login_from_elsewhere_is_refused(lab: Lab, directory: dict[str, str]) -> None:
+    """Dovecot asked as if by an outside client, were the port ever open: the right password is no use."""
+    user = "real@example.com"
+    for peer, code in ((lab.inside("slice1"), 0), (lab.outside(100), 77)):
+        argv = ("doveadm", "auth", "test", "-x", f"rip={peer}", user, directory[user])
+        assert lab.command("exec", "mail1", "--", *argv).returncode == code
+
+
 def test_no_password_goes_in_the_clear(lab: Lab) -> None:
     """slice1 -> mail1, port 143 without TLS: LOGINDISABLED."""
     told = lab.exec("slice1", "sh", "-c", "echo a LOGOUT | nc -w 2 mail1 143")
