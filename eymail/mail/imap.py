@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from eymail.errors import ServiceError
 from eymail.mail.checks import NotChecked, Step
-from eymail.mail.probe import Login, Trust, certificate_words, failures, need_user, ready, refused_login
+from eymail.mail.probe import Probe, certificate_words, failures, need_user, refused_login
 
 if TYPE_CHECKING:
     from imapclient import IMAPClient
@@ -38,13 +38,10 @@ def _client(name: str, connection: socket.socket) -> IMAPClient:
     return Client(name, ssl=False)
 
 
-class ImapProbe:
+class ImapProbe(Probe):
     """Greeting, capabilities, TLS, login, folders, newest message of the inbox."""
 
-    def __init__(self, connection: socket.socket, trust: Trust, login: Login) -> None:
-        self._connection = ready(connection)
-        self._trust, self._login = trust, login
-        self._made: IMAPClient | None = None
+    _made: IMAPClient | None = None
 
     def steps(self) -> tuple[Step, ...]:
         return (
@@ -110,12 +107,8 @@ class ImapProbe:
             count = self._imap.select_folder("INBOX", readonly=True)[b"EXISTS"]
             if not count:
                 return "no messages"
-            newest = self._imap.fetch([count], ["ENVELOPE", "INTERNALDATE"]) if count else {}
+            newest = self._imap.fetch([count], ["ENVELOPE", "INTERNALDATE"])
         return f"{count} messages, {_newest(next(iter(newest.values()), {}))}"
-
-    def close(self) -> None:
-        """Let go of the connection; the server is told when it still listens."""
-        self._connection.close()
 
 
 def _newest(item: dict[bytes, object]) -> str:

@@ -7,7 +7,7 @@ import socket
 
 from eymail.errors import ServiceError
 from eymail.mail.checks import Step
-from eymail.mail.probe import Login, Trust, certificate_words, failures, need_user, ready, refused_login
+from eymail.mail.probe import Probe, certificate_words, failures, need_user, refused_login
 
 
 class _OverSocket(poplib.POP3):
@@ -21,13 +21,10 @@ class _OverSocket(poplib.POP3):
         return self._given
 
 
-class Pop3Probe:
+class Pop3Probe(Probe):
     """Greeting, capabilities, TLS, login, number and size of messages."""
 
-    def __init__(self, connection: socket.socket, trust: Trust, login: Login) -> None:
-        self._connection = ready(connection)
-        self._trust, self._login = trust, login
-        self._made: poplib.POP3 | None = None
+    _made: poplib.POP3 | None = None
 
     def steps(self) -> tuple[Step, ...]:
         return (
@@ -78,7 +75,3 @@ class Pop3Probe:
         with failures("STAT", poplib.error_proto):
             count, size = self._pop3.stat()
         return f"{count} messages, {size} bytes"
-
-    def close(self) -> None:
-        """Let go of the connection; without QUIT nothing is ever deleted."""
-        self._connection.close()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 import socket
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from eymail.errors import AuthError, ServiceError
 from eymail.mail.checks import NotChecked, Step
@@ -46,11 +47,20 @@ class Trust:
         return context
 
 
-class Probe(Protocol):
-    """One protocol's steps over a socket that is connected already."""
+class Probe(ABC):
+    """One protocol's steps over a socket that is connected already. Nothing in a mailbox is changed."""
 
-    def steps(self) -> tuple[Step, ...]: ...
-    def close(self) -> None: ...
+    def __init__(self, connection: socket.socket, trust: Trust, login: Login) -> None:
+        connection.settimeout(TIMEOUT)
+        self._connection, self._trust, self._login = connection, trust, login
+
+    @abstractmethod
+    def steps(self) -> tuple[Step, ...]:
+        """The checks by name, in order; each gives its detail, or raises."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
 
 
 def certificate_words(connection: Any) -> str:
@@ -106,9 +116,3 @@ def _said(error: Exception) -> str:
     words = error.args[-1] if error.args else type(error).__name__
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
     return text[:200]
-
-
-def ready(connection: socket.socket) -> socket.socket:
-    """The socket with the deadline that holds for every answer."""
-    connection.settimeout(TIMEOUT)
-    return connection

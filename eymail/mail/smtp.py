@@ -6,7 +6,7 @@ import smtplib
 import socket
 
 from eymail.mail.checks import NotChecked, Step
-from eymail.mail.probe import Login, Trust, certificate_words, failures, ready
+from eymail.mail.probe import Login, Probe, Trust, certificate_words, failures
 
 
 class _OverSocket(smtplib.SMTP):
@@ -21,13 +21,12 @@ class _OverSocket(smtplib.SMTP):
         return self._given
 
 
-class SmtpProbe:
+class SmtpProbe(Probe):
     """Greeting, extensions, TLS when offered, and a NOOP. The cluster's relays know no login."""
 
     def __init__(self, connection: socket.socket, trust: Trust, login: Login) -> None:
-        self._connection = ready(connection)
-        self._trust, self._login = trust, login
-        self._smtp = _OverSocket(trust.name, self._connection)
+        super().__init__(connection, trust, login)
+        self._smtp = _OverSocket(trust.name, connection)
 
     def steps(self) -> tuple[Step, ...]:
         return (
@@ -65,7 +64,3 @@ class SmtpProbe:
         if not 200 <= code < 300:
             raise smtplib.SMTPResponseException(code, words)
         return f"{code} {words[:400].decode('utf-8', 'replace')}"
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._connection.close()
