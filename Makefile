@@ -31,5 +31,8 @@ lab-tests: setup
 docs: setup
 	$(BIN)/python docs/generate.py
 
+bench: setup
+	$(BIN)/python bench/bench_queue.py
+
 clean:
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache
