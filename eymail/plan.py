@@ -25,7 +25,7 @@ class Step:
     """One thing's way from ``before`` to ``after``; None means it does not exist.
 
     ``kind`` names the executor (``directory``), ``place`` where in its world
-    (``mailboxes``), ``key`` which thing there (``catchall@example.com``).
+    (``mailbox``), ``key`` which thing there (``catchall@example.com``).
     ``hidden`` names fields that are never shown, such as password hashes.
     """
 
