@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class OutputError(Exception):
+    """Standard output takes no more: a full disk, for instance. Nothing can be said there, then."""
+
+
 class App:
     """The global options of this run, and what is made from them on first use."""
 
@@ -54,7 +58,14 @@ class App:
 
     def show(self, result: Result) -> None:
         """Print a result and end with its exit code."""
-        self.printer.result(self.command, result)
+        try:
+            self.printer.result(self.command, result)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            applied = "; the change is made, see eymail history" if getattr(result, "done", ()) else ""
+            raise OutputError(f"the result could not be written: {error.strerror}{applied}") from error
         if result.exit_code:
             click.get_current_context().exit(result.exit_code)
 

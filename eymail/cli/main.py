@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from eymail import __version__
-from eymail.cli.app import App, global_options
+from eymail.cli.app import App, OutputError, global_options
 from eymail.cli.tree import Root
 
 USAGE = 2
@@ -32,20 +33,36 @@ def eymail() -> None:
 
 def main() -> None:
     """Run the command line; never a traceback unless ``-v`` asks for one."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (for the whole run)
+    if sys.stdout is None:
+        sys.exit("eymail: standard output is closed, so nothing was done")
     app = App(format="json" if "--json" in _own_arguments() else "")
+    code = _run(app)
+    app.close()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(app: App) -> object:
     try:
         code = eymail.main(prog_name="eymail", standalone_mode=False, obj=app)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        return _without_output()
     except (KeyboardInterrupt, click.Abort):
-        code = _interrupted(app)
+        return _interrupted(app)
+    except OutputError as error:
+        click.echo(f"eymail: {error}", err=True)
+        return _without_output()
     except Exception as error:
-        code = _fail(app, error)
-    finally:
-        app.close()
-    sys.exit(code if isinstance(code, int) else 0)
+        return _fail(app, error)
+    return code
+
+
+def _without_output() -> int:
+    """Nothing more can be written: let Python's own last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _own_arguments() -> list[str]:

@@ -37,7 +37,7 @@ _FILTERS = (
     click.option("--frozen", is_flag=True, help="Frozen messages only."),
     click.option("--id", "ids", metavar="ID", multiple=True,
                  help="The message of this queue id. Repeatable."),
-    click.option("--timeout", "deadline", metavar="SECONDS", type=click.FloatRange(0.1, 3600), default=30.0,
+    click.option("--timeout", "deadline", metavar="SECONDS", type=click.IntRange(1, 3600), default=30,
                  show_default=True, help="How long to wait for hosts; those that are slower are named."),
 )  # fmt: skip
 

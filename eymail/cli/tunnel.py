@@ -52,8 +52,11 @@ def tunnel(
         raise click.UsageError("--user and --password-stdin go with --test")
     with ops.opened(app.env, service, slice_name, local_port, app.remark) as (opened, serve):
         app.show(opened)
-        sys.stdout.flush()
-        serve()
+        try:
+            serve()
+        except KeyboardInterrupt:
+            app.printer.note("the tunnel is closed")
+            click.get_current_context().exit(130)
 
 
 def _password(user: str, password_stdin: bool) -> str:

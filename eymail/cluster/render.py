@@ -149,7 +149,7 @@ def _directory_file(directory: DirectorySettings) -> str:
     match = re.fullmatch(r"sqlite:///(/[A-Za-z0-9_./-]+)", directory.url)
     if not match:
         raise ConfigError(
-            f"the mail host's look-ups are rendered for SQLite, and directory.url is {directory.url!r}",
+            "the mail host's look-ups are rendered for SQLite, and directory.url is no SQLite file",
             "write it as sqlite:////var/lib/eymail/directory.db",
         )
     return match[1]

@@ -39,7 +39,7 @@ def store(url: str, host: Host | None) -> Store:
     path = url.removeprefix(_PREFIX)
     if not url.startswith(_PREFIX) or not path.startswith("/") or "?" in path or "\0" in path:
         raise ConfigError(
-            f"directory.url {url!r} is not the URL of a SQLite file",
+            "directory.url is not the URL of a SQLite file",
             "write sqlite:// and an absolute path: sqlite:////var/lib/eymail/directory.db",
         )
     return LocalStore(path) if host is None else RemoteStore(path, host)

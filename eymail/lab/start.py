@@ -11,7 +11,7 @@ from eymail.errors import LabError
 from eymail.lab import image, trees
 from eymail.lab.podman import Podman
 from eymail.lab.process import postponed, undisturbed
-from eymail.lab.state import State
+from eymail.lab.state import FOLDER, State
 from eymail.lab.status import asking
 from eymail.lab.stop import clear
 from eymail.lab.topology import ZONE, LabHost, Topology
@@ -101,7 +101,8 @@ def _run(podman: Podman, state: State, topology: Topology, built: str, host: Lab
         rights.append("--sysctl=net.ipv4.ip_forward=1")
     podman.run(
         "run", "--detach", "--init", "--name", state.container(host.name), "--hostname", host.name,
-        "--label", state.label, f"--dns={topology.resolver}", f"--dns-search={ZONE}", *networks, *rights,
+        "--label", state.label, "--label", f"{FOLDER}={state.folder}",
+        f"--dns={topology.resolver}", f"--dns-search={ZONE}", *networks, *rights,
         *podman.limits, "--tmpfs", "/run:mode=0755", "--volume", f"{state.tree(host.name)}:/run/lab:ro",
         built,
     )  # fmt: skip

@@ -16,6 +16,9 @@ from eymail.lab.topology import Topology
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
+FOLDER = "eymail.folder"
+"""The label by which a container names the folder of its lab."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -87,7 +90,11 @@ def state(name: str) -> State:
 def locked(lab: State) -> Iterator[None]:
     """Hold the lab's folder for one run. Raises LabError when another run holds it."""
     while True:
-        lab.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            lab.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"cannot make the lab's folder {lab.folder}: {error.strerror}"
+            raise LabError(message, "name another place with XDG_STATE_HOME") from error
         handle = os.open(lab.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from eymail.errors import LabError
 from eymail.lab.podman import Podman
 from eymail.lab.process import ending_as_interrupt, undisturbed
-from eymail.lab.state import State
+from eymail.lab.state import FOLDER, State
 
 
 @contextmanager
@@ -21,6 +23,18 @@ def removed_on_failure(podman: Podman, state: State) -> Iterator[None]:
                 clear(podman, state)
                 state.remove()
             raise
+
+
+def refuse_anothers(podman: Podman, state: State) -> None:
+    """Raises LabError when a lab of this name runs with its files in another folder: not ours to clear."""
+    out = podman.run("ps", "--filter", f"label={state.label}", "--format", "json")
+    for container in json.loads(out):
+        folder = container["Labels"].get(FOLDER)
+        if folder not in (None, str(state.folder)):
+            raise LabError(
+                f"a lab called {state.name} is running already, with its files in {folder}",
+                "choose another --name, or set XDG_STATE_HOME as it was for that one",
+            )
 
 
 def clear(podman: Podman, state: State) -> int:

@@ -79,6 +79,7 @@ def up(name: str, release: str, progress: Callable[[str], None]) -> LabStatus:
         if lab.is_up:
             return _already_up(engine, lab)
         notes = (f"lab {name} is up", *(() if release == "bookworm" else (_OTHER_DOVECOT,)))
+        stop.refuse_anothers(engine, lab)
         with stop.removed_on_failure(engine, lab):
             start.start(engine, lab, release, progress)
             return _status(engine, lab, *notes)
@@ -99,6 +100,7 @@ def down(name: str, *, images: bool = False) -> LabDown:
     """
     lab, engine = state.state(name), podman.find()
     with state.locked(lab):
+        stop.refuse_anothers(engine, lab)
         count = stop.clear(engine, lab)
         lab.remove()
     return LabDown(name, count, image.remove_unused(engine) if images else ())

@@ -227,6 +227,16 @@ def test_an_interrupted_up_leaves_nothing(lab: Lab, second: str, how: signal.Sig
     assert left_of(second) == []
 
 
+def test_anothers_lab_of_the_same_name_is_left_alone(lab: Lab, tmp_path: Path) -> None:
+    """The same name with another state folder: refused, and the lab that runs is whole."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    argv = [EYMAIL, "lab", "up", "--name", lab.name]
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert f"a lab called {lab.name} is running already" in done.stderr
+    assert lab.command("status").returncode == 0
+
+
 def test_a_second_up_at_the_same_time_is_refused(lab: Lab, second: str) -> None:
     """Two starts of one lab at once: the first goes on, the other is told to wait."""
     first = subprocess.Popen([EYMAIL, "lab", "up", "--name", second], stdout=subprocess.DEVNULL)

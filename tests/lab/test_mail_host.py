@@ -19,7 +19,12 @@ MX = "mx.ey04.engineyard.com"
 def directory(lab: Lab) -> Iterator[dict[str, str]]:
     """A domain with a mailbox, an alias, a catchall and a subdomain catchall; the passwords made."""
     passwords = {}
-    for address in ("real@example.com", "o'brien@example.com", "inner@deep.example.com"):
+    for address in (
+        "real@example.com",
+        "o'brien@example.com",
+        "real+own@example.com",
+        "inner@deep.example.com",
+    ):
         told = lab.json("mailbox", "add", address)
         passwords[address] = told["data"]["secrets"][0]["value"]
     for args in (
@@ -44,6 +49,8 @@ def arrived(lab: Lab, mailbox: str, subject: str) -> list[dict[str, str]]:
         ("real@example.com", "real@example.com"),
         ("REAL@Example.COM", "real@example.com"),
         ("o'brien@example.com", "o'brien@example.com"),
+        ("real+own@example.com", "real+own@example.com"),
+        ("real+other@example.com", "catchall@example.com"),
         ("sales@example.com", "real@example.com"),
         ("wombat@example.com", "catchall@example.com"),
         ("incoming@foo.example.com", "catchall@example.com"),

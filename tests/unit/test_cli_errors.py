@@ -76,6 +76,36 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     process.wait(30)
 
 
+def shell(tmp_path: Path, words: str) -> subprocess.CompletedProcess[str]:
+    """A shell line with a directory of its own; ``eymail`` in it is this one."""
+    config = tmp_path / "eymail.toml"
+    config.write_text(f'[directory]\nurl = "sqlite:///{tmp_path}/directory.db"\n')
+    line = words.replace("eymail ", f"{sys.executable} -m eymail --config {config} ", 1)
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_closed_or_full_output_is_one_sentence(tmp_path: Path) -> None:
+    closed = shell(tmp_path, "eymail domain add closed.example >&-")
+    assert (closed.returncode, closed.stderr.count("\n")) == (1, 1)
+    assert "nothing was done" in closed.stderr
+    full = shell(tmp_path, "eymail domain add full.example >/dev/full")
+    assert full.returncode == 1
+    assert full.stderr == (
+        "eymail: the result could not be written: No space left on device; "
+        "the change is made, see eymail history\n"
+    )
+    assert shell(tmp_path, "eymail domain list").stdout.split()[0] == "full.example"
+    assert shell(tmp_path, "eymail domain list 2>&-").returncode == 0
+
+
+def test_a_password_in_a_url_is_not_shown(tmp_path: Path) -> None:
+    config = tmp_path / "eymail.toml"
+    config.write_text('[directory]\nurl = "postgresql://u:TopSecret@127.0.0.1/x"\n')
+    told = eymail("--config", str(config), "domain", "list")
+    assert told.returncode == 1
+    assert "TopSecret" not in told.stdout + told.stderr
+
+
 def test_ctrl_c_is_130_and_no_traceback(tmp_path: Path) -> None:
     fifo = tmp_path / "eymail.toml"
     os.mkfifo(fifo)
