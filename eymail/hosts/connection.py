@@ -45,9 +45,13 @@ class Way:
     def shown(self) -> str:
         return f"{self.name} ({self.hop.shown})"
 
+    @property
+    def caveat(self) -> str:
+        """What could not be taken into account, as the end of a sentence."""
+        return f"; {self.hop.caveat}" if self.hop.caveat else ""
+
     def failed(self, reason: str, hint: str = "") -> HostError:
-        caveat = f"; {self.hop.caveat}" if self.hop.caveat else ""
-        return HostError(f"{self.shown}: {reason}{caveat}", hint)
+        return HostError(f"{self.shown}: {reason}{self.caveat}", hint)
 
 
 class Connection:
@@ -75,7 +79,10 @@ class Connection:
 
     @property
     def transport(self) -> paramiko.Transport:
-        return self._transports[-1]
+        try:
+            return self._transports[-1]
+        except IndexError:
+            raise HostError("the connection was closed by another part of this run") from None
 
     @property
     def active(self) -> bool:
@@ -177,7 +184,7 @@ def _handshake(transport: paramiko.Transport, way: Way, timeout: float) -> HostK
 
 def _no_handshake(transport: paramiko.Transport, way: Way, late: bool, error: Exception) -> HostError:
     if not transport.remote_version:
-        reason = "no SSH banner in time" if late else "the connection was closed before any SSH banner"
+        reason = f"no SSH banner came{' in time' if late else ''}"
         return way.failed(
             reason, "is this sshd's port? It also drops connections when MaxStartups is reached"
         )
@@ -240,7 +247,9 @@ def _accepts(transport: paramiko.Transport, way: Way, key: paramiko.PKey) -> boo
             "eymail logs in with keys only",
         ) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
-        if transport.is_active() and isinstance(error, paramiko.AuthenticationException) and not _late(error):
+        if _late(error):
+            raise way.failed("no answer to the login in time", "is the host overloaded?") from error
+        if transport.is_active() and isinstance(error, paramiko.AuthenticationException):
             return False
         raise AuthError(
             f"{way.shown}: the connection broke off during the login",
@@ -259,11 +268,11 @@ def _refused(way: Way, identities: Identities) -> EymailError:
     unusable = f"; {'; '.join(identities.unusable)}" if identities.unusable else ""
     if not identities.tried:
         return AuthError(
-            f"{way.shown}: there is no key to log in with{unusable}",
+            f"{way.shown}: there is no key to log in with{unusable}{way.caveat}",
             "make one with ssh-keygen, load one with ssh-add, or name one with IdentityFile",
         )
     return AuthError(
-        f"{way.shown} refuses every key: {', '.join(identities.tried)}{unusable}",
+        f"{way.shown} refuses every key: {', '.join(identities.tried)}{unusable}{way.caveat}",
         f"is one of them in {way.hop.user}'s authorized_keys there, and is {way.hop.user} the right user?",
     )
 

@@ -63,7 +63,7 @@ def resolve(target: str, config_file: str = "") -> Destination:
 
 def _resolve(target: str, config_file: str, jumps_left: int) -> Destination:
     match = _TARGET.fullmatch(target)
-    if not match or target.startswith("-") or match["host"].startswith("-"):
+    if not match or not target.isprintable() or "-" in (target[0], match["host"][0]):
         raise InvalidInput(
             f"{quoted(target)} is not an SSH target", "a target looks like slice1 or deploy@slice1"
         )

@@ -27,13 +27,17 @@ _CANNOT_CONNECT = 2
 _FAULTS = (paramiko.SSHException, EOFError, OSError)
 
 
+class NoAnswer(HostError):
+    """The host has said neither yes nor no in time: it is dead, or what it tries to reach is."""
+
+
 def run(name: str, transport: paramiko.Transport, command: str, data: bytes, timeout: float) -> Completed:
     """A command from start to end. Raises HostError."""
     what = command.split(" ", 1)[0]
     deadline = time.monotonic() + timeout
     channel = _session(name, transport, timeout)
     # paramiko waits for the answer to "exec" without a deadline; closing the channel wakes it.
-    watchdog = threading.Timer(max(0.0, deadline - time.monotonic()), channel.close)
+    watchdog = threading.Timer(max(0.0, deadline - time.monotonic()), _close, [channel])
     watchdog.daemon = True
     watchdog.start()
     try:
@@ -46,6 +50,12 @@ def run(name: str, transport: paramiko.Transport, command: str, data: bytes, tim
         raise HostError(f"{name}: the connection broke while {what} ran", "run it again") from error
     finally:
         watchdog.cancel()
+        _close(channel)
+
+
+def _close(channel: paramiko.Channel) -> None:
+    """Closing a channel says so to the host, which may be gone."""
+    with contextlib.suppress(*_FAULTS):
         channel.close()
 
 
@@ -105,7 +115,7 @@ class _Exchange:
                     raise _TooMuch
         except (*_FAULTS, _TooMuch) as error:
             self._faults.append(error)
-            self._channel.close()
+            _close(self._channel)
 
 
 class _Stream(io.RawIOBase):
@@ -153,13 +163,13 @@ class SshProcess:
 
     def __init__(self, name: str, transport: paramiko.Transport, command: str, timeout: float) -> None:
         self._channel = channel = _session(name, transport, timeout)
-        watchdog = threading.Timer(timeout, channel.close)
+        watchdog = threading.Timer(timeout, _close, [channel])
         watchdog.daemon = True
         watchdog.start()
         try:
             channel.exec_command(command)
         except _FAULTS as error:
-            channel.close()
+            _close(channel)
             raise HostError(f"{name} does not start {command.split(' ', 1)[0]}") from error
         finally:
             watchdog.cancel()
@@ -183,7 +193,7 @@ class SshProcess:
 
     def close(self) -> None:
         self._stdin.close()
-        self._channel.close()
+        _close(self._channel)
         self._listener.join(1.0)
 
     def _listen(self) -> None:
@@ -215,4 +225,4 @@ def forward(name: str, transport: paramiko.Transport, address: str, port: int, t
             "its sshd permits certain addresses only; see PermitOpen there",
         ) from error
     except _FAULTS as error:
-        raise HostError(f"{name} gave no answer about {where} within {timeout:g} s") from error
+        raise NoAnswer(f"{name} gave no answer about {where} within {timeout:g} s") from error

@@ -28,7 +28,9 @@ def splice(channel: Channel, connection: socket.socket) -> None:
         _copy(connection, channel)
         back.join()
     finally:
-        channel.close()
+        # Closing a channel says so to the other host, which may be gone.
+        with contextlib.suppress(OSError, EOFError):
+            channel.close()
         connection.close()
 
 

@@ -119,9 +119,14 @@ class SshHost:
 
     def connect(self, address: str, port: int, timeout: float) -> Channel:
         connection = self.connection()
-        from eymail.hosts.session import forward
+        from eymail.hosts.session import NoAnswer, forward
 
-        return forward(self._name, connection.transport, address, port, timeout)
+        try:
+            return forward(self._name, connection.transport, address, port, timeout)
+        except NoAnswer as error:
+            if connection.answers(timeout):
+                raise
+            raise HostError(f"{self._name} has stopped answering", "the next try connects anew") from error
 
     def close(self) -> None:
         # Without the lock: a connection that another thread is still waiting for is ended too.
