@@ -124,6 +124,8 @@ class SshHost:
         try:
             return forward(self._name, connection.transport, address, port, timeout)
         except NoAnswer as error:
+            if not connection.active:  # it was lost while it stood idle
+                return forward(self._name, self.connection().transport, address, port, timeout)
             if connection.answers(timeout):
                 raise
             raise HostError(f"{self._name} has stopped answering", "the next try connects anew") from error

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,47 @@ def test_a_certificate_that_does_not_verify(lab: Lab, tmp_path: Path) -> None:
     assert code == 3
     assert "certificate does not verify" in found["tls"]["detail"]
     assert found["login"]["status"] == "not checked"
+
+
+def test_a_slice_that_stands_still(lab: Lab) -> None:
+    """slice1's kernel takes the connection, its sshd says nothing: failed at ssh, within the deadline."""
+    started = time.monotonic()
+    with lab.hanging("slice1"):
+        code, found = checks(lab, "imap", "slice1")
+    assert time.monotonic() - started < 25
+    assert code == 3
+    assert found["ssh"]["status"] == "failed"
+    assert "no SSH banner came in time" in found["ssh"]["detail"]
+    assert {check["status"] for name, check in found.items() if name != "ssh"} == {"not checked"}
+
+
+def test_a_mail_host_that_stands_still(lab: Lab) -> None:
+    """slice1 reaches mail1, whose kernel takes the connection, but Dovecot says nothing: no greeting."""
+    with lab.hanging("mail1"):
+        code, found = checks(lab, "imap", "slice1")
+    assert code == 3
+    assert [found[name]["status"] for name in ("ssh", "tcp", "greeting", "login")] == [
+        "ok", "ok", "failed", "not checked"
+    ]  # fmt: skip
+    assert "no answer" in found["greeting"]["detail"]
+
+
+GREETING = """
+import socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20) as client:
+    print(client.recv(4).decode())
+"""
+
+
+def test_a_tunnel_outlives_its_slices_power_cut(lab: Lab, tunnel: tuple[subprocess.Popen[str], int]) -> None:
+    """slice1 goes without a word and comes back; the next connection through the same port is greeted."""
+    port = str(tunnel[1])
+    assert lab.run(sys.executable, "-c", GREETING, port).stdout == "* OK\n"
+    lab.podman("kill", "slice1")
+    lab.podman("start", "slice1")
+    lab.wait(
+        "the tunnel works again", lambda: lab.run(sys.executable, "-c", GREETING, port).stdout == "* OK\n"
+    )
 
 
 @pytest.fixture
