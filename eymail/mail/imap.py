@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from eymail.errors import ServiceError
+from eymail.mail.bounded import MOST_BYTES
 from eymail.mail.checks import NotChecked, Step
 from eymail.mail.probe import Probe, certificate_words, failures, need_user, refused_login
 
@@ -23,6 +24,12 @@ class _OverSocket(imaplib.IMAP4):
 
     def _create_socket(self, _timeout: float | None = None) -> socket.socket:
         return self._given
+
+    def read(self, size: int) -> bytes:
+        """A literal (RFC 9051 section 4.3), whose announced size is believed only within reason."""
+        if size > MOST_BYTES:
+            raise self.abort(f"the server announced {size} bytes at once")
+        return super().read(size)
 
 
 def _client(name: str, connection: socket.socket) -> IMAPClient:

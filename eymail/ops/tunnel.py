@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eymail.config import Cluster, HostEntry, Role
 from eymail.env import Env
@@ -123,6 +123,7 @@ def _checks(
 ) -> Iterator[Check]:
     from eymail.hosts.splice import as_socket
     from eymail.mail import checks
+    from eymail.mail.bounded import Bounded
 
     timeout = env.config.ssh.timeout
     yield (way := _timed("ssh", lambda: host.run(["true"], timeout=timeout), "host key verified, logged in"))
@@ -137,9 +138,12 @@ def _checks(
         yield from _unchecked(service, trust, login, "tcp failed", tcp=False)
         return
     yield Check("tcp", OK, f"from {host.name} to {end.address} port {service.port}, {_ms(started)}")
-    probe = _probe(service, as_socket(channel), trust, login)
+    bounded = Bounded(channel)
+    probe = _probe(service, as_socket(bounded), trust, login)
     try:
-        yield from checks.run(probe.steps())
+        for check in checks.run(probe.steps()):
+            cut_off = bounded.exceeded and check.status == FAILED
+            yield replace(check, detail=f"{check.name}: {bounded.exceeded}") if cut_off else check
     finally:
         probe.close()
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
+from eymail.hosts.splice import as_socket
+from eymail.mail.bounded import Bounded
 from eymail.mail.checks import Check, run
 from eymail.mail.imap import ImapProbe
 from eymail.mail.pop3 import Pop3Probe
@@ -84,6 +87,62 @@ def test_garbage_after_the_greeting(kind: str) -> None:
     found = probed(kind, say(GREETING[kind], b"\x1b[2J\xff\xfe what\r\n"))
     assert "failed" in {check.status for check in found}
     assert all(len(check.detail) < 500 for check in found)
+
+
+def through(kind: str, serve: Callable[[socket.socket], None], **limits: float) -> tuple[list[Check], str]:
+    """The checks of a probe whose server is bounded, as in a tunnel's test, and the limit it met."""
+    ours, theirs = socket.socketpair()
+    threading.Thread(target=_quietly, args=(serve, theirs), daemon=True).start()
+    bounded = Bounded(ours, **limits)
+    probe = PROBES[kind](as_socket(bounded), Trust("mail1.example"), Login("user@example.com", "secret"))
+    try:
+        return list(run(probe.steps())), bounded.exceeded
+    finally:
+        probe.close()
+        theirs.close()
+
+
+# Each line is in order; there is just no end to them.
+ENDLESS = {
+    "imap": b"* CAPABILITY IMAP4rev1 STARTTLS\r\n",
+    "pop3": b"+OK yes\r\n" + b"UIDL\r\n" * 100,
+    "smtp": b"220-and another thing\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", PROBES)
+def test_lines_without_an_end(kind: str) -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(GREETING[kind] if kind != "smtp" else b"220-hi\r\n")
+        while True:
+            connection.sendall(ENDLESS[kind] * 100)
+
+    found, exceeded = through(kind, serve)
+    assert exceeded == "the server sent more than 4194304 bytes"
+    assert "failed" in {check.status for check in found}
+
+
+@pytest.mark.parametrize("kind", PROBES)
+def test_lines_that_drip_for_ever(kind: str) -> None:
+    """Every answer comes in time, only never the last one."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(GREETING[kind] if kind != "smtp" else b"220-hi\r\n")
+        while True:
+            connection.sendall(ENDLESS[kind].splitlines(keepends=True)[0])
+            time.sleep(0.05)
+
+    started = time.monotonic()
+    found, exceeded = through(kind, serve, seconds=0.5)
+    assert time.monotonic() - started < 5
+    assert exceeded == "the server was not done within 0.5 s"
+    assert "failed" in {check.status for check in found}
+
+
+def test_a_literal_of_four_gigabytes() -> None:
+    """The size is not believed; no memory is asked for."""
+    found = probed("imap", say(b"* OK [CAPABILITY IMAP4rev1] hi {4294967296}\r\n", b"x" * 1000))
+    assert found[0].detail == "greeting: the server announced 4294967296 bytes at once"
 
 
 @pytest.mark.parametrize("kind", ["imap", "pop3"])
