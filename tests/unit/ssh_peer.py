@@ -50,16 +50,16 @@ class Behaviour(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         if self.mute:
             threading.Event().wait(30)
-        threading.Thread(target=_echo, args=(channel, command), daemon=True).start()
+        in_background(_echo, channel, command)
         return True
 
     def check_channel_direct_tcpip_request(
         self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
     ) -> int:
-        threading.Thread(target=self._onward, args=(chanid, destination), daemon=True).start()
+        in_background(self._onward, destination)
         return paramiko.OPEN_SUCCEEDED
 
-    def _onward(self, chanid: int, destination: tuple[str, int]) -> None:
+    def _onward(self, destination: tuple[str, int]) -> None:
         from eymail.hosts.splice import splice
 
         channel = self.transport.accept(5)
@@ -97,7 +97,7 @@ def listening(serve: Serve) -> Iterator[int]:
             while True:
                 connection, _ = listener.accept()
                 open_ones.append(connection)
-                threading.Thread(target=_quietly, args=(serve, connection), daemon=True).start()
+                in_background(serve, connection)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=accept, args=(listener,), daemon=True).start()
@@ -107,9 +107,14 @@ def listening(serve: Serve) -> Iterator[int]:
         connection.close()
 
 
-def _quietly(serve: Serve, connection: socket.socket) -> None:
-    with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
-        serve(connection)
+def in_background(act: Callable[..., None], *args: object) -> None:
+    """Do this in a thread that ends without a word when the client is gone."""
+
+    def quietly() -> None:
+        with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
+            act(*args)
+
+    threading.Thread(target=quietly, daemon=True).start()
 
 
 @dataclass
