@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -43,7 +44,7 @@ class App:
         from eymail.env import Env
 
         if self._env is None:
-            ask = click.confirm if sys.stdin.isatty() and sys.stderr.isatty() else None
+            ask = partial(click.confirm, err=True) if sys.stdin.isatty() and sys.stderr.isatty() else None
             progress = self._progress if sys.stderr.isatty() and not self.quiet else lambda _message: None
             self._env = Env(self.config, self.cluster, servers=self.server, ask=ask, progress=progress)
         return self._env
