@@ -59,12 +59,20 @@ def ending_as_interrupt() -> Iterator[None]:
 
 @contextmanager
 def postponed() -> Iterator[None]:
-    """What would interrupt the work here interrupts after it: short work that starts no program."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (*_ENDING, signal.SIGINT))
+    """What would interrupt the work here interrupts after it: short work that starts no program.
+
+    A handler, not a mask: a signal that this thread masks reaches the process through any other.
+    """
+    signals = (*_ENDING, signal.SIGINT)
+    arrived: list[int] = []
+    before = [signal.signal(number, lambda number, _frame: arrived.append(number)) for number in signals]
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+        for number in arrived[:1]:
+            signal.raise_signal(number)
 
 
 @contextmanager

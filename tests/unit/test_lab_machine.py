@@ -159,13 +159,19 @@ def test_cleaning_is_undisturbed() -> None:
         assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN
 
 
-def test_what_is_postponed_comes_afterwards() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_postponed_comes_afterwards(number: signal.Signals) -> None:
+    """Even where another thread takes the signal."""
     done = []
+    other = threading.Thread(target=(finish := threading.Event()).wait, args=(30,))
+    other.start()
     with pytest.raises(KeyboardInterrupt), process.ending_as_interrupt():
         with process.postponed():
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             done.append("all of it")
         done.append("never")
+    finish.set()
+    other.join()
     assert done == ["all of it"]
 
 
