@@ -163,11 +163,13 @@ def test_cleaning_is_undisturbed() -> None:
 def test_what_is_postponed_comes_afterwards(number: signal.Signals) -> None:
     """Even where another thread takes the signal."""
     done = []
-    other = threading.Thread(target=(finish := threading.Event()).wait, args=(30,))
+    finish = threading.Event()
+    other = threading.Thread(target=finish.wait, args=(30,))
     other.start()
     with pytest.raises(KeyboardInterrupt), process.ending_as_interrupt():
         with process.postponed():
             os.kill(os.getpid(), number)
+            other.join(0.1)
             done.append("all of it")
         done.append("never")
     finish.set()
