@@ -1,4 +1,4 @@
-"""The directory: domains, mailboxes, aliases and catchalls in SQL, and the journal of every change.
+"""The directory: domains, mailboxes, aliases, catchalls and sources in SQL, and the journal of every change.
 
 Exim and Dovecot look the same file up live, through views. SQLAlchemy is loaded when a
 directory is opened, never when this package is imported.
@@ -42,8 +42,8 @@ def open_directory(url: str, host: Host | None) -> Iterator[Directory]:
 class Directory:
     """Reads rows; changes go through ``executor`` and ``journal``. Raises DirectoryError, HostError.
 
-    A place is ``domain``, ``mailbox``, ``alias`` or ``catchall``. A directory that is not
-    made yet reads as an empty one; the first change makes it.
+    A place is a key of ``schema.PLACES``: ``domain``, ``mailbox``, and so on. A directory that
+    is not made yet reads as an empty one; the first change makes it.
     """
 
     def __init__(self, database: Database) -> None:
@@ -100,6 +100,26 @@ class Directory:
         target = aliases.c.target
         where = func.substr(target, func.instr(target, "@") + 1) == domain
         chosen = select(aliases).where(where, aliases.c.domain != domain).order_by(aliases.c.address, target)
+        with self._database.reading() as connection:
+            return tuple(dict(row._mapping) for row in connection.execute(chosen))
+
+    def source_rows(self, cluster: str) -> tuple[Row, ...]:
+        """A cluster's source addresses in one reading: a row for each pair of domain and inner address.
+
+        Columns: address, sender_domain, host, inside; the last three None where there are none.
+        """
+        from sqlalchemy import select
+
+        from eymail.directory.schema import source_addresses, source_inside, sources
+
+        address = source_addresses.c.address
+        chosen = (
+            select(address, sources.c.sender_domain, source_inside.c.host, source_inside.c.inside)
+            .outerjoin(sources, sources.c.source_address == address)
+            .outerjoin(source_inside, source_inside.c.source_address == address)
+            .where(source_addresses.c.cluster == cluster)
+            .order_by(address, sources.c.sender_domain, source_inside.c.host)
+        )
         with self._database.reading() as connection:
             return tuple(dict(row._mapping) for row in connection.execute(chosen))
 

@@ -18,7 +18,7 @@ from eymail.directory.schema import metadata
 from eymail.directory.stores import Store
 from eymail.errors import DirectoryError
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 class Database:

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from eymail.directory.database import Database
 
 # The column by which other rows lean on a place's row, and what it holds of that row.
-_LEANING = {"domain": ("domain", "name"), "mailbox": ("mailbox", "address")}
+_LEANING = {
+    "domain": ("domain", "name"),
+    "mailbox": ("mailbox", "address"),
+    "source_address": ("source_address", "address"),
+}
 
 
 class DirectoryExecutor:
     """``plan.Executor`` for steps of kind ``directory``: all of them in one transaction."""
+
+    beside_journal = True
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,7 +37,7 @@ class DirectoryExecutor:
             mark(connection, entry, len(steps))
             _Steps(connection, since=0, besides=entry).perform(steps)
 
-    def prove(self, steps: tuple[Step, ...], since: int) -> None:
+    def prove(self, steps: tuple[Step, ...], since: int = 0) -> None:
         """Do the steps and take them back. Raises StalePlan as ``apply`` would.
 
         The cause is looked for among the journal's entries after ``since``.

@@ -16,6 +16,10 @@ def key_of(place: str, row: Row) -> str:
         return f"{row['address']} to {row['target']}"
     if place == "catchall":
         return f"*.{row['domain']}" if row["subdomains"] else str(row["domain"])
+    if place == "source":
+        return str(row["sender_domain"])
+    if place == "source_inside":
+        return f"{row['inside']} on {row['host']}"
     return str(row["address"])
 
 

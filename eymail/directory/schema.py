@@ -39,6 +39,30 @@ catchalls = Table(
     Column("mailbox", Text, ForeignKey("mailboxes.address"), nullable=False),
 )
 
+# A dedicated source address, where the inner addresses for it are, and the sender domains that leave by it.
+source_addresses = Table(
+    "source_addresses",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("cluster", Text, nullable=False),
+)
+
+source_inside = Table(
+    "source_inside",
+    metadata,
+    Column("source_address", Text, ForeignKey("source_addresses.address"), primary_key=True),
+    Column("host", Text, primary_key=True),
+    Column("cluster", Text, nullable=False),
+    Column("inside", Text, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("sender_domain", Text, primary_key=True),
+    Column("source_address", Text, ForeignKey("source_addresses.address"), nullable=False),
+)
+
 journal = Table(
     "journal",
     metadata,
@@ -67,4 +91,12 @@ journal_steps = Table(
 )
 
 # A step's place, and the table that it is in.
-PLACES = {"domain": domains, "mailbox": mailboxes, "alias": aliases, "catchall": catchalls}
+PLACES = {
+    "domain": domains,
+    "mailbox": mailboxes,
+    "alias": aliases,
+    "catchall": catchalls,
+    "source": sources,
+    "source_address": source_addresses,
+    "source_inside": source_inside,
+}
