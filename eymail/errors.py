@@ -92,6 +92,13 @@ class PartlyApplied(EymailError):
     exit_code = 4
 
 
+class InDoubt(EymailError):
+    """Nobody can tell whether a step was done: the answer was lost, or the process interrupted."""
+
+    code = "in-doubt"
+    exit_code = 4
+
+
 class StalePlan(EymailError):
     """The world is no longer as the plan saw it; nothing was changed."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from eymail.errors import EymailError, NotFound, Refused, StalePlan
+from eymail.errors import EymailError, InDoubt, NotFound, Refused, StalePlan
 from eymail.plan import Plan, Row, Step
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class Entry:
     """One change. ``done`` of its ``steps`` were made; ``state`` is as the journal has it.
 
-    ``running`` is a change under way, or one whose process was killed; ``partial`` and
-    ``failed`` have an ``error``. ``undoes`` and ``undone_by`` are other entries' ids.
+    ``running`` is a change under way, or one whose end nobody saw, with the ``error`` that hid it
+    or none when its process was killed; ``partial`` and ``failed`` have an ``error``. ``undoes``
+    and ``undone_by`` are other entries' ids.
     """
 
     id: int
@@ -87,6 +88,11 @@ class DirectoryJournal:
             connection.execute(insert(journal_steps), rows)
         return entry
 
+    def mark(self, entry: int, count: int) -> None:
+        """As the function ``mark``, in a transaction of its own."""
+        with self._database.writing() as connection:
+            mark(connection, entry, count)
+
     def finish(self, entry: int, error: EymailError | None) -> None:
         from sqlalchemy import case, update
 
@@ -94,7 +100,8 @@ class DirectoryJournal:
 
         if error is None:
             return  # the mark of the last step has said so
-        state = case((journal.c.done > 0, "partial"), else_="failed")
+        known = case((journal.c.done > 0, "partial"), else_="failed")
+        state = "running" if isinstance(error, InDoubt) else known
         ended = update(journal).where(journal.c.id == entry, journal.c.state == "running")
         with self._database.writing() as connection:
             connection.execute(ended.values(state=state, error=error.message))
@@ -124,6 +131,22 @@ class DirectoryJournal:
             if first is None or first.before is not None:
                 return None
             return last_change(connection, place, key, since=since, besides=0)
+
+    def changed_since(self, place: str, key: str, since: int) -> Change | None:
+        """The last change of a thing after entry ``since``; None when there was none."""
+        with self._database.reading() as connection:
+            return last_change(connection, place, key, since=since, besides=0)
+
+    def unfinished_undo(self, id: int) -> int | None:
+        """The newest entry that began to take ``id`` back and was ended before its end."""
+        from sqlalchemy import func, select
+
+        from eymail.directory.schema import journal
+
+        begun = select(func.max(journal.c.id)).where(journal.c.undoes == id, journal.c.state == "running")
+        with self._database.reading() as connection:
+            found: int | None = connection.scalar(begun)
+        return found
 
 
 def _row(entry: int, position: int, step: Step) -> dict[str, Any]:
@@ -159,7 +182,7 @@ def _entry(row: Any, steps: Iterable[Step], undone_by: int | None) -> Entry:
 
 
 def mark(connection: Connection, entry: int, count: int) -> None:
-    """Note, in the transaction that does them, that ``count`` more steps of an entry are done.
+    """Note, in this transaction, that ``count`` more steps of an entry are done.
 
     Raises StalePlan when the entry was closed meanwhile, Refused when it undoes what
     another entry has undone.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from eymail import plan as plans
 from eymail.directory import rows
 from eymail.errors import Refused, StalePlan
-from eymail.plan import Outcome, Plan, Row, Secret, Step
+from eymail.plan import Executor, Outcome, Plan, Row, Secret, Step
 
 if TYPE_CHECKING:
     from eymail.directory import Directory
+    from eymail.directory.journal import Entry
     from eymail.env import Env
 
 
@@ -45,27 +47,79 @@ class Draft:
         return Plan(title, tuple(self.steps), notes, dangers, tuple(self.secrets))
 
 
+def _directory(env: Env) -> Executor:
+    return env.directory.executor
+
+
+_EXECUTORS: Mapping[str, Callable[[Env], Executor]] = {rows.KIND: _directory}
+
+
+def executors(env: Env, steps: Iterable[Step]) -> Mapping[str, Executor]:
+    """An executor for every kind that the steps have, and no other. Raises Refused."""
+    kinds = {step.kind for step in steps}
+    unknown = sorted(kinds - _EXECUTORS.keys())
+    if unknown:
+        raise Refused(f"this eymail cannot make changes of the kind {unknown[0]!r}", "a newer one made it")
+    return {kind: _EXECUTORS[kind](env) for kind in kinds}
+
+
 def apply(env: Env, plan: Plan) -> Outcome:
     """Apply a plan and journal it. Raises StalePlan and others when nothing was changed."""
-    directory = env.directory
-    return plans.apply(plan, {rows.KIND: directory.executor}, directory.journal)
+    return plans.apply(plan, executors(env, plan.steps), env.directory.journal)
 
 
 def undo(env: Env, id: int) -> Plan:
     """The plan that takes a change back.
 
-    Raises NotFound, Refused when it was undone already or did nothing, StalePlan when
-    the world moved on, which names the change by which it did.
+    Of a change whose end nobody saw, one act may have been made and not marked: the world is
+    asked, and what stands of it is taken back with the rest. Raises NotFound, Refused when it was
+    undone already or did nothing, StalePlan when the world moved on, which names the change by
+    which it did, and what executors raise that cannot ask.
     """
     entry = env.directory.journal.entry(id)
     if entry.undone_by is not None:
         hint = f"to make it once more: eymail undo {entry.undone_by}"
         raise Refused(f"change {id} was undone already, by change {entry.undone_by}", hint)
-    if not entry.done:
+    able = executors(env, entry.steps)
+    doubtful = plans.in_doubt(entry.steps, entry.done, able) if entry.state == "running" else ()
+    made = (*entry.steps[: entry.done], *plans.standing(doubtful, able))
+    if not made:
         raise Refused(f"nothing of change {id} was done", "there is nothing to take back")
-    plan = plans.undo(entry.title, id, entry.steps[: entry.done])
+    plan = plans.undo(entry.title, id, made)
+    _prove_outside(env.directory, plan, able, id)
     _prove(env.directory, plan, id)
-    return plan
+    return replace(plan, dangers=_dangers(entry, doubtful))
+
+
+def _dangers(entry: Entry, doubtful: tuple[Step, ...]) -> tuple[str, ...]:
+    """A process that is still at work would go on making what is being taken back."""
+    if not doubtful or entry.error:
+        return ()
+    return (f"change {entry.id} is under way, or was ended before its end; nothing may still be making it",)
+
+
+def _prove_outside(directory: Directory, plan: Plan, able: Mapping[str, Executor], since: int) -> None:
+    """What lies elsewhere than in the directory is as the change left it. Raises StalePlan."""
+    first = {(step.kind, step.place, step.key): step for step in reversed(plan.steps)}
+    for step in plan.steps:
+        outside = not able[step.kind].beside_journal
+        if outside and first[step.kind, step.place, step.key] is step:
+            _prove_one(directory, step, able[step.kind], since)
+
+
+def _prove_one(directory: Directory, step: Step, executor: Executor, since: int) -> None:
+    try:
+        executor.prove((step,))
+    except StalePlan as error:
+        change = directory.journal.changed_since(step.place, step.key, since)
+        if change is not None:
+            hint = f"nothing was changed; take that back first: eymail undo {change.id}"
+            raise StalePlan(f"{error.message}, since {change}", hint) from error
+        begun = directory.journal.unfinished_undo(since)
+        if begun is not None:
+            hint = f"eymail undo {begun} makes it whole again, or mend it by hand"
+            raise StalePlan(f"{error.message}: change {begun} began to take it back", hint) from error
+        raise
 
 
 def _prove(directory: Directory, plan: Plan, since: int) -> None:
