@@ -42,9 +42,11 @@ class Complete:
         return self.sending_addresses(*Role)
 
     def outward_name(self, address: IPv4Address) -> str:
-        """The name of a source address: ``out``, or ``outN`` for the Nth dedicated one."""
-        dedicated = [entry.address for entry in self.cluster.dedicated]
-        return "out" if address == self.source_address else f"out{dedicated.index(address) + 1}"
+        """The name of a source address: ``out``, or for a dedicated one ``out-198-51-100-7``.
+
+        By address and not by place in a list, so that no other one's name changes when one comes or goes.
+        """
+        return "out" if address == self.source_address else f"out-{str(address).replace('.', '-')}"
 
     def names(self) -> Iterator[tuple[IPv4Address, str]]:
         """Every address of the cluster, inside and outside, with the name its PTR gives."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eymail.cluster.complete import Complete, complete
+from eymail.cluster.services import ADDRESSES, ADDRESSES_SCRIPT, EXIM, NFTABLES
 from eymail.cluster.zones import Zone, serial, zones
 from eymail.config import Cluster, DirectorySettings, HostEntry, Role
 from eymail.errors import ConfigError
@@ -25,7 +26,10 @@ DNS = "dns"
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """A file as it is to lie on a host; ``host`` is DNS for zone files."""
+    """A file as it is to lie on a host; ``host`` is DNS for zone files.
+
+    ``service`` names what has to take it up (``services.SERVICES``); empty when that is up to others.
+    """
 
     host: str
     path: str
@@ -33,6 +37,7 @@ class RenderedFile:
     mode: int = 0o644
     owner: str = "root"
     group: str = "root"
+    service: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,24 +48,26 @@ class _Source:
     path: str
     mode: int = 0o644
     group: str = "root"
+    service: str = ""
 
 
 _EXIM = "/etc/exim4/exim4.conf"
 _SSHD = _Source("sshd.conf.j2", "/etc/ssh/sshd_config.d/00-eymail.conf")
-_ADDRESSES = _Source("addresses.sh.j2", "/etc/network/if-up.d/eymail-addresses", 0o755)
+_ADDRESSES = _Source("addresses.sh.j2", ADDRESSES_SCRIPT, 0o755, service=ADDRESSES)
 _QUEUE_RUNNERS = _Source("exim4.default.j2", "/etc/default/exim4")
+# An address comes before what uses it: in this order a host takes its files up.
 _FILES: dict[Role, tuple[_Source, ...]] = {
     Role.GATEWAY: (
-        _Source("nftables.conf.j2", "/etc/nftables.conf", 0o755),
-        _Source("forwarding.conf.j2", "/etc/sysctl.d/eymail.conf"),
         _ADDRESSES,
+        _Source("nftables.conf.j2", "/etc/nftables.conf", 0o755, service=NFTABLES),
+        _Source("forwarding.conf.j2", "/etc/sysctl.d/eymail.conf"),
         _SSHD,
     ),
     Role.LOAD_BALANCER: (_Source("haproxy.cfg.j2", "/etc/haproxy/haproxy.cfg"), _SSHD),
-    Role.RELAY: (_Source("relay.exim.j2", _EXIM), _QUEUE_RUNNERS, _ADDRESSES, _SSHD),
-    Role.DEFERRED: (_Source("deferred.exim.j2", _EXIM), _QUEUE_RUNNERS, _ADDRESSES, _SSHD),
+    Role.RELAY: (_ADDRESSES, _Source("relay.exim.j2", _EXIM, service=EXIM), _QUEUE_RUNNERS, _SSHD),
+    Role.DEFERRED: (_ADDRESSES, _Source("deferred.exim.j2", _EXIM, service=EXIM), _QUEUE_RUNNERS, _SSHD),
     Role.MAIL: (
-        _Source("mail.exim.j2", _EXIM),
+        _Source("mail.exim.j2", _EXIM, service=EXIM),
         _QUEUE_RUNNERS,
         _Source("dovecot.conf.j2", "/etc/dovecot/dovecot.conf"),
         _Source("dovecot-directory.conf.j2", "/etc/dovecot/directory.conf.ext", 0o640, "dovecot"),
@@ -83,7 +90,6 @@ def render(cluster: Cluster, directory: DirectorySettings) -> tuple[RenderedFile
         for host in cluster.hosts
         for context in (_context(whole, host, directory),)
         for source in _FILES[host.role]
-        if source is not _ADDRESSES or context["extra"]
     )
     return (*files, *(_zone_file(environment, zone) for zone in zones(whole)))
 
@@ -100,7 +106,7 @@ def _host_file(
     environment: Environment, host: HostEntry, source: _Source, context: dict[str, Any]
 ) -> RenderedFile:
     content = environment.get_template(source.template).render(context, path=source.path)
-    return RenderedFile(host.name, source.path, content, source.mode, "root", source.group)
+    return RenderedFile(host.name, source.path, content, source.mode, "root", source.group, source.service)
 
 
 def _zone_file(environment: Environment, zone: Zone) -> RenderedFile:

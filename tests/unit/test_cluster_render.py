@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eymail.cluster.render import DNS, RenderedFile, render
+from eymail.cluster.services import ADDRESSES_SCRIPT, SERVICES
 from eymail.cluster.zones import spf_record
 from eymail.config import Config, parse
 from eymail.errors import ConfigError, EymailError
@@ -172,7 +173,7 @@ def test_what_is_at_odds_is_named() -> None:
         ({"hosts": {**hosts, "slice2": hosts["slice1"]}}, "10.44.0.21 stands twice"),
         ({"hosts": {**hosts, "slice2": {**slice1, "public": "198.18.0.11"}}}, "198.18.0.11 stands twice"),
         ({"hosts": {**hosts, "smtp": slice1}}, "no host can be called smtp"),
-        ({"hosts": {**hosts, "out2": slice1}}, "no host can be called out2"),
+        ({"hosts": {**hosts, "out-198-18-0-12": slice1}}, "no host can be called out-198-18-0-12"),
         ({"hosts": {**hosts, "mail1": {"role": "mail", "address": "10.44.0.14"}}}, "has no public address"),
         ({"source_address": "10.44.0.99"}, "is in the inner network"),
         ({"dedicated": [{**first, "domains": []}]}, "has no domains"),
@@ -239,3 +240,21 @@ def test_nothing_in_a_setting_gets_out_of_its_place(key: str, value: str) -> Non
         plain[path] for path in plain if path in lines
     ]
     assert not set(json.dumps(value)) & set("${}'; #%\n")
+
+
+def test_a_dedicated_address_keeps_its_name_whatever_comes_or_goes_before_it() -> None:
+    dedicated = INVENTORY["clusters"]["ey04"]["dedicated"]
+    for entries in (dedicated, dedicated[1:], dedicated[::-1]):
+        files = rendered(dedicated=entries)
+        assert "\nout-198-18-0-12    A       198.18.0.12\n" in files[ZONE].content
+        pointers = files[DNS, "/zones/0.18.198.in-addr.arpa.zone"].content
+        assert "\n12.0.18.198.in-addr.arpa. PTR out-198-18-0-12.ey04.engineyard.com.\n" in pointers
+
+
+def test_what_takes_a_file_up_is_known_and_addresses_come_first() -> None:
+    files = rendered(dedicated=[])
+    assert {file.service for file in files.values()} - {""} == set(SERVICES)
+    for host in ("gateway", *SENDING):
+        first = next(path for name, path in files if name == host)
+        assert first == ADDRESSES_SCRIPT, "it stays when the last address goes, to take that one away"
+        assert "wanted=''" in files[host, ADDRESSES_SCRIPT].content
