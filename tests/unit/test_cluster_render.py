@@ -257,4 +257,5 @@ def test_what_takes_a_file_up_is_known_and_addresses_come_first() -> None:
     for host in ("gateway", *SENDING):
         first = next(path for name, path in files if name == host)
         assert first == ADDRESSES_SCRIPT, "it stays when the last address goes, to take that one away"
+    for host in SENDING:
         assert "wanted=''" in files[host, ADDRESSES_SCRIPT].content
