@@ -53,11 +53,14 @@ def show(app: App, name: str) -> None:
 @click.option("--host", default="", metavar="HOST", help="Only this host; dns for the zone files.")
 @click.option("--file", "path", default="", metavar="PATH", help="Print this one file.")
 @click.option("--output", default="", metavar="DIR", help="Write the files to DIR/HOST/PATH.")
+@click.option("--without-directory", is_flag=True, help="From eymail.toml alone.")
 @pass_app
-def render(app: App, name: str, host: str, path: str, output: str) -> None:
+def render(app: App, name: str, host: str, path: str, output: str, without_directory: bool) -> None:
     """Render every host's configuration files from the inventory; nothing is changed on any host.
 
-    Without --file and --output the files are listed; --json holds their content.
+    Without --file and --output the files are listed; --json holds their content. The source addresses
+    that the directory assigns are in them. For a cluster whose mail host is not there yet, add
+    --without-directory.
 
     \b
     Examples:
@@ -69,7 +72,7 @@ def render(app: App, name: str, host: str, path: str, output: str) -> None:
 
     if path and output:
         raise click.UsageError("--file prints one file, --output writes all: give one of them")
-    rendered = ops.rendering(app.env, name, host)
+    rendered = ops.rendering(app.env, name, host, directory=not without_directory)
     if path:
         app.show(ops.content(rendered, path))
     else:

@@ -6,6 +6,7 @@ A store gives DBAPI-2 connections and the module that they belong to; nothing el
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,6 +44,11 @@ def store(url: str, host: Host | None) -> Store:
             "write sqlite:// and an absolute path: sqlite:////var/lib/eymail/directory.db",
         )
     return LocalStore(path) if host is None else RemoteStore(path, host)
+
+
+def absent(url: str) -> bool:
+    """Whether nothing is where the URL says, on this machine; then there is nothing to read."""
+    return not Path(url.removeprefix(_PREFIX)).exists()
 
 
 class LocalStore:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from eymail.cluster.render import RenderedFile, render
 from eymail.config import Cluster, Role
 from eymail.env import Env
-from eymail.errors import EymailError, NotFound
-from eymail.model import Result, View
+from eymail.errors import DirectoryError, EymailError, HostError, NotFound
+from eymail.model import Failure, Result, View
+from eymail.ops import inventory
 from eymail.toml_table import nearest
 
 
@@ -68,6 +69,11 @@ class ClusterDetails(Result):
     spf_name: str
     dedicated: tuple[DedicatedAddress, ...]
     hosts: tuple[ClusterHost, ...]
+    missing: tuple[Failure, ...] = field(default=(), metadata={"json": False})
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        return self.missing
 
     def view(self) -> View:
         columns = ("host", "role", "inside", "outside", "sends as")
@@ -126,8 +132,11 @@ def list_all(env: Env) -> ClusterList:
 
 
 def show(env: Env, name: str) -> ClusterDetails:
-    """A cluster and its hosts. Raises NotFound."""
-    cluster = env.config.cluster(name) if name else env.cluster
+    """A cluster and its hosts. Raises NotFound.
+
+    Where the directory cannot be asked, that is a failure of the result, which has what eymail.toml says.
+    """
+    cluster, missing = _described(env, name)
     hosts = tuple(
         ClusterHost(
             host.name, host.role, str(host.address), str(host.public or ""), _sends_as(cluster, host.name)
@@ -136,7 +145,16 @@ def show(env: Env, name: str) -> ClusterDetails:
     )
     dedicated = tuple(DedicatedAddress(str(entry.address), entry.domains) for entry in cluster.dedicated)
     source, network = str(cluster.source_address or ""), str(cluster.network or "")
-    return ClusterDetails(cluster.name, cluster.zone, network, source, cluster.spf_name, dedicated, hosts)
+    told = (cluster.name, cluster.zone, network, source, cluster.spf_name)
+    return ClusterDetails(*told, dedicated, hosts, missing)
+
+
+def _described(env: Env, name: str) -> tuple[Cluster, tuple[Failure, ...]]:
+    try:
+        return inventory.cluster(env, name), ()
+    except (DirectoryError, HostError) as error:
+        hint = f"not checked: which source addresses the directory assigns; {error.hint}"
+        return inventory.described(env, name), (Failure(error.code, error.message, hint),)
 
 
 def _sends_as(cluster: Cluster, name: str) -> str:
@@ -150,9 +168,13 @@ def _sends_as(cluster: Cluster, name: str) -> str:
     return "; ".join((str(cluster.source_address or ""), *dedicated))
 
 
-def rendering(env: Env, name: str, host: str = "") -> Rendering:
-    """The files of a cluster, or of one of its hosts. Raises NotFound, ConfigError."""
-    cluster = env.config.cluster(name) if name else env.cluster
+def rendering(env: Env, name: str, host: str = "", *, directory: bool = True) -> Rendering:
+    """The files of a cluster, or of one of its hosts.
+
+    Without ``directory`` as eymail.toml alone describes it, and what was assigned is missing.
+    Raises NotFound, ConfigError, DirectoryError, HostError.
+    """
+    cluster = inventory.cluster(env, name) if directory else inventory.described(env, name)
     files = render(cluster, env.config.directory)
     if host:
         hosts = {file.host for file in files}

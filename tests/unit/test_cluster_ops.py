@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from eymail.env import Env
-from eymail.errors import EymailError, NotFound
+from eymail.errors import DirectoryError, EymailError, NotFound
 from eymail.ops import cluster as ops
 from tests.unit.test_cluster_render import EXIM, INVENTORY
 from tests.unit.test_cluster_render import rendered as files_of
@@ -99,3 +99,20 @@ def test_a_folder_that_cannot_be_written_is_named(env: Env, tmp_path: Path) -> N
     with pytest.raises(EymailError, match=f"cannot write below {tmp_path}/file: Not a directory"):
         ops.write(ops.rendering(env, ""), str(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_directory_that_cannot_be_asked_is_told_and_never_taken_for_an_empty_one(tmp_path: Path) -> None:
+    """Files rendered without what was assigned would take a customer's address away."""
+    broken = tmp_path / "directory.db"
+    broken.write_text("no database, but long enough to be taken for one" * 100)
+    file = tmp_path / "eymail.toml"
+    directory = toml({"url": f"sqlite:///{broken}"})
+    file.write_text(f"clusters = {toml(INVENTORY['clusters'])}\ndirectory = {directory}\n")
+    env = Env(str(file))
+    shown = ops.show(env, "")
+    assert (shown.exit_code, shown.name) == (1, "ey04")
+    assert "not checked" in shown.failures[0].hint
+    with pytest.raises(DirectoryError):
+        ops.rendering(env, "")
+    assert ops.rendering(env, "", directory=False).files
+    env.close()
