@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from eymail import plan as plans
 from eymail.directory import rows
 from eymail.errors import Refused, StalePlan
+from eymail.hosts import files
 from eymail.plan import Executor, Outcome, Plan, Row, Secret, Step
 
 if TYPE_CHECKING:
@@ -51,7 +52,13 @@ def _directory(env: Env) -> Executor:
     return env.directory.executor
 
 
-_EXECUTORS: Mapping[str, Callable[[Env], Executor]] = {rows.KIND: _directory}
+def _files(env: Env) -> Executor:
+    from eymail.cluster.services import SERVICES
+
+    return files.FileExecutor(env.host, SERVICES)
+
+
+_EXECUTORS: Mapping[str, Callable[[Env], Executor]] = {rows.KIND: _directory, files.KIND: _files}
 
 
 def executors(env: Env, steps: Iterable[Step]) -> Mapping[str, Executor]:
