@@ -1,12 +1,16 @@
-"""SMTP, by the standard library over a socket that is there already (RFC 5321). No message is sent."""
+"""SMTP, by the standard library over a socket that is there already (RFC 5321).
+
+The probe sends no message; ``send`` sends one.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 
 from eymail.mail.checks import NotChecked, Step
-from eymail.mail.probe import Login, Probe, Trust, certificate_words, failures
+from eymail.mail.probe import TIMEOUT, Login, Probe, Trust, certificate_words, failures
 
 
 class _OverSocket(smtplib.SMTP):
@@ -39,7 +43,7 @@ class SmtpProbe(Probe):
 
     def _greeting(self) -> str:
         with failures("greeting", smtplib.SMTPException):
-            return self._answer(*self._smtp.connect(self._trust.name, 25))
+            return _expect(*self._smtp.connect(self._trust.name, 25))
 
     def _capabilities(self) -> str:
         with failures("EHLO", smtplib.SMTPException):
@@ -58,9 +62,31 @@ class SmtpProbe(Probe):
 
     def _noop(self) -> str:
         with failures("NOOP", smtplib.SMTPException):
-            return self._answer(*self._smtp.noop())
+            return _expect(*self._smtp.noop())
 
-    def _answer(self, code: int, words: bytes) -> str:
-        if not 200 <= code < 300:
-            raise smtplib.SMTPResponseException(code, words)
-        return f"{code} {words[:400].decode('utf-8', 'replace')}"
+
+def send(connection: socket.socket, name: str, sender: str, recipient: str, message: bytes) -> str:
+    """Hand one message over, in the clear, and close the connection; the last answer of the server.
+
+    ``message`` has the line ends of RFC 5321, CR LF. Raises ServiceError, with the server's words when it refuses.
+    """
+    connection.settimeout(TIMEOUT)
+    smtp = _OverSocket(name, connection)
+    try:
+        with failures(f"a message from {sender} to {recipient}", smtplib.SMTPException):
+            _expect(*smtp.connect(name, 25))
+            smtp.ehlo_or_helo_if_needed()
+            _expect(*smtp.mail(sender))
+            _expect(*smtp.rcpt(recipient))
+            answer = _expect(*smtp.data(message))
+        with contextlib.suppress(smtplib.SMTPException, OSError):  # the message is handed over
+            smtp.quit()
+        return answer
+    finally:
+        connection.close()
+
+
+def _expect(code: int, words: bytes) -> str:
+    if not 200 <= code < 300:
+        raise smtplib.SMTPResponseException(code, words)
+    return f"{code} {words[:400].decode('utf-8', 'replace')}"

@@ -1,0 +1,126 @@
+"""Which address the outside really sees: a message through the cluster to a host that can tell.
+
+In the lab the remote hosts tell what they saw. On a real cluster the message goes to an address that the
+administrator names, who looks there; eymail has not seen it and says so.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from eymail.config import Cluster, HostEntry, Role
+from eymail.errors import ConfigError, EymailError, LabError
+from eymail.mail.checks import NOT_CHECKED
+from eymail.model import Address
+
+if TYPE_CHECKING:
+    from eymail.env import Env
+    from eymail.lab.state import State
+
+IN_THE_LAB = "observer@accept.example"
+_WAIT = 20.0
+_POLL = 0.2
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A message that was sent to find out which address it comes from.
+
+    ``seen`` is the address that the outside saw, or "not checked"; ``via`` the hosts on the message's
+    way as far as they are known, ``detail`` what else is to be said.
+    """
+
+    sender: str
+    recipient: str
+    seen: str
+    via: str
+    detail: str
+
+
+def source(env: Env, cluster: Cluster, sender_domain: str = "", to: str = "") -> Observation:
+    """Send a message from a slice of the cluster by way of ``smtp``, and see from where it arrives.
+
+    The sender is an address of ``sender_domain`` (the cluster's own zone if empty) that nobody else
+    uses, the recipient ``to``; in the lab a remote host there if empty. Whatever goes wrong is told
+    as "not checked", with the reason. Raises InvalidInput when ``to`` is no address.
+    """
+    from eymail.lab import witness
+
+    lab = witness.lab_of(env.config.path)
+    recipient = str(Address.parse(to)) if to else IN_THE_LAB if lab else ""
+    sender = f"eymail-{secrets.token_hex(6)}@{sender_domain or cluster.zone}"
+    if not recipient:
+        return _unseen(sender, "", "", "no address outside was named to send a message to")
+    try:
+        slice_name, answer = _send(env, cluster, sender, recipient)
+    except EymailError as error:
+        return _unseen(sender, recipient, "", " ".join(error.message.split()))
+    way = f"{slice_name}, smtp"
+    return _seen_in_lab(lab, sender, recipient, way, answer) if lab else _sent(sender, recipient, way)
+
+
+def _unseen(sender: str, recipient: str, way: str, detail: str) -> Observation:
+    return Observation(sender, recipient, NOT_CHECKED, way, detail)
+
+
+def _sent(sender: str, recipient: str, way: str) -> Observation:
+    look = f"look at {recipient}: the uppermost Received line of the message from {sender} has the address"
+    return _unseen(sender, recipient, way, look)
+
+
+def _send(env: Env, cluster: Cluster, sender: str, recipient: str) -> tuple[str, str]:
+    """The slice that the message went through, the first that can be reached, and the relay's answer."""
+    slices = cluster.with_role(Role.SLICE)
+    failed: EymailError = ConfigError(f"cluster {cluster.name} has no slice to send a message from")
+    for entry in slices:
+        try:
+            return entry.name, _send_from(env, entry, sender, recipient)
+        except EymailError as error:
+            failed = error
+    raise failed
+
+
+def _send_from(env: Env, entry: HostEntry, sender: str, recipient: str) -> str:
+    from eymail.hosts.splice import as_socket
+    from eymail.mail.bounded import Bounded
+    from eymail.mail.smtp import send
+
+    channel = env.host_at(entry).connect("smtp", 25, env.config.ssh.timeout)
+    return send(as_socket(Bounded(channel)), "smtp", sender, recipient, _message(sender, recipient))
+
+
+def _message(sender: str, recipient: str) -> bytes:
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"] = sender, recipient
+    message["Subject"] = "eymail asks which address this comes from"
+    message["Date"] = formatdate()
+    message["Message-ID"] = f"<{sender}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content("The uppermost Received line says which address this message came from.")
+    return message.as_bytes()
+
+
+def _seen_in_lab(lab: State, sender: str, recipient: str, way: str, answer: str) -> Observation:
+    from eymail.lab import witness
+
+    host = witness.watching(lab, recipient.rpartition("@")[2])
+    if not host:
+        return _unseen(sender, recipient, way, f"no host of the lab keeps a record for {recipient}")
+    end = time.monotonic() + _WAIT
+    try:
+        while time.monotonic() < end:
+            for one in witness.sightings(lab, host):
+                if one.sender == sender:
+                    detail = f"{host} answered {one.answer}"
+                    return Observation(sender, recipient, one.peer, f"{way}, {one.helo}", detail)
+            time.sleep(_POLL)
+    except LabError as error:
+        return _unseen(sender, recipient, way, error.message)
+    told = f"smtp answered {answer}, and nothing was seen at {host} within {_WAIT:g} s"
+    return _unseen(sender, recipient, way, told)
