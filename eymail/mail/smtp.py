@@ -68,7 +68,7 @@ class SmtpProbe(Probe):
 def send(connection: socket.socket, name: str, sender: str, recipient: str, message: bytes) -> str:
     """Hand one message over, in the clear, and close the connection; the last answer of the server.
 
-    ``message`` has the line ends of RFC 5321, CR LF. Raises ServiceError, with the server's words when it refuses.
+    ``message`` has the line ends of RFC 5321, CR LF. Raises ServiceError, which has the server's words.
     """
     connection.settimeout(TIMEOUT)
     smtp = _OverSocket(name, connection)
@@ -83,6 +83,7 @@ def send(connection: socket.socket, name: str, sender: str, recipient: str, mess
             smtp.quit()
         return answer
     finally:
+        smtp.close()  # its file holds the connection open
         connection.close()
 
 
