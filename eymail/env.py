@@ -16,6 +16,7 @@ from eymail.config import Cluster, Config, HostEntry
 if TYPE_CHECKING:
     from eymail.directory import Directory
     from eymail.dns.lookup import Resolver
+    from eymail.dns.many import Asker
     from eymail.hosts import Host
 
 
@@ -58,6 +59,14 @@ class Env:
 
         settings = self.config.dns
         return Resolver(self._servers or settings.servers, settings.timeout)
+
+    @cached_property
+    def asker(self) -> Asker:
+        """The same name servers, asked many things at once."""
+        from eymail.dns.many import Asker
+
+        settings = self.config.dns
+        return self._open.enter_context(Asker(self._servers or settings.servers, settings.timeout))
 
     @cached_property
     def directory(self) -> Directory:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,6 +70,26 @@ class App:
             raise OutputError(f"the result could not be written: {error.strerror}{applied}") from error
         if result.exit_code:
             click.get_current_context().exit(result.exit_code)
+
+    def stream(self, results: Iterable[Result | EymailError]) -> None:
+        """Print results as they come, a line each; end with 1 after an error, else with the last bad code."""
+        from eymail.model import Failure, Result
+        from eymail.output import Format
+
+        printer = self.printer
+        format = Format.PLAIN if printer.format is Format.TABLE else printer.format
+        printer = replace(printer, format=format, quiet=True)
+        code = 0
+        for result in results:
+            if isinstance(result, Result):
+                printer.result(self.command, result)
+                code = code or result.exit_code
+            else:
+                printer.error(self.command, Failure.of(result))
+                code = 1
+            sys.stdout.flush()
+        if code:
+            click.get_current_context().exit(code)
 
     def remark(self, error: EymailError) -> None:
         """Tell of an error that ends a part of the work and not all of it."""

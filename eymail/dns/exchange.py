@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from eymail.dns.answers import NoAnswer, Why
@@ -17,6 +18,7 @@ from eymail.dns.servers import Server
 if TYPE_CHECKING:
     import dns.message
 
+_Way = Callable[[Server, "dns.message.Message", float], "dns.message.Message"]
 PAYLOAD = 1232
 """What fits into a UDP packet on every path (DNS flag day 2020)."""
 
@@ -34,20 +36,27 @@ def ask(server: Server, query: dns.message.Message, end: float) -> dns.message.M
 
     It has the query's id and question and comes from where the query went. Raises NoAnswer.
     """
+    return _asked(_with_edns, server, query, end)
+
+
+def over_tcp(server: Server, query: dns.message.Message, end: float) -> dns.message.Message:
+    """The answer by TCP, as ``ask`` gives it. Raises NoAnswer."""
+    return _asked(_tcp, server, query, end)
+
+
+def _asked(way: _Way, server: Server, query: dns.message.Message, end: float) -> dns.message.Message:
     import dns.exception
-    import dns.message
 
     try:
-        return _with_edns(server, query, end)
+        return way(server, query, end)
     except dns.exception.Timeout as error:
-        raise _no_answer(Why.TIMEOUT, server, query, "did not answer in time") from error
-    except dns.exception.DNSException as error:
+        raise no_answer(Why.TIMEOUT, server, query, "did not answer in time") from error
+    except (dns.exception.DNSException, ValueError) as error:
         raise _malformed(server, query, type(error).__name__) from error
     except EOFError as error:
         raise _malformed(server, query, "the connection was closed in the middle") from error
     except OSError as error:
-        why = Why.NO_ROUTE if error.errno in _NO_ROUTE else Why.UNREACHABLE
-        raise _no_answer(why, server, query, f"cannot be reached ({error.strerror or error})") from error
+        raise unreachable(server, query, error) from error
 
 
 def _with_edns(server: Server, query: dns.message.Message, end: float) -> dns.message.Message:
@@ -62,11 +71,13 @@ def _with_edns(server: Server, query: dns.message.Message, end: float) -> dns.me
 
 
 def _udp_or_tcp(server: Server, query: dns.message.Message, end: float) -> dns.message.Message:
+    answer, cut = _udp(server, query, end)
+    return _tcp(server, query, end) if cut else answer
+
+
+def _tcp(server: Server, query: dns.message.Message, end: float) -> dns.message.Message:
     import dns.query
 
-    answer, cut = _udp(server, query, end)
-    if not cut:
-        return answer
     return dns.query.tcp(query, server.address, max(0.0, end - time.time()), server.port)
 
 
@@ -113,12 +124,19 @@ def _packet(udp: socket.socket, end: float) -> tuple[dns.message.Message, bool]:
         return error.kwargs["message"], True
 
 
-def _no_answer(why: Why, server: Server, query: dns.message.Message, told: str) -> NoAnswer:
+def unreachable(server: Server, query: dns.message.Message, error: OSError) -> NoAnswer:
+    """What the system said of a server that could not be asked."""
+    why = Why.NO_ROUTE if error.errno in _NO_ROUTE else Why.UNREACHABLE
+    return no_answer(why, server, query, f"cannot be reached ({error.strerror or error})")
+
+
+def no_answer(why: Why, server: Server, query: dns.message.Message, told: str) -> NoAnswer:
+    """Why there is no answer, in words that name the server and the question."""
     return NoAnswer(why, f"name server {server} {told}: {question(query)}", _HINTS[why])
 
 
 def _malformed(server: Server, query: dns.message.Message, told: str) -> NoAnswer:
-    return _no_answer(Why.MALFORMED, server, query, f"sent no well-formed answer ({told})")
+    return no_answer(Why.MALFORMED, server, query, f"sent no well-formed answer ({told})")
 
 
 def question(query: dns.message.Message) -> str:

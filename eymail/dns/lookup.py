@@ -10,22 +10,15 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from eymail.dns.answers import Answer, Mx, MxAnswer, NoAnswer, Soa, TxtAnswer, Why, Zone
-from eymail.dns.exchange import PAYLOAD, ask, question
+from eymail.dns.exchange import PAYLOAD, ask
 from eymail.dns.servers import Server, of_this_machine
+from eymail.dns.turns import ASK_AGAIN, TRIES, checked, most_telling, until
 from eymail.errors import DnsError, InvalidInput, NotFound
 from eymail.model import quoted
 
 if TYPE_CHECKING:
     import dns.message
     import dns.name
-
-_FIRST_TRY = 3.0
-_TRIES = 2
-_ASK_AGAIN = (Why.TIMEOUT, Why.MALFORMED)
-_CODE_HINTS = {
-    Why.SERVFAIL: "the zone is broken, or its servers cannot be reached",
-    Why.REFUSED: "it does not serve this zone, or not this machine",
-}
 
 
 class Resolver:
@@ -107,7 +100,7 @@ class Resolver:
         import dns.flags
 
         query = _query(domain, "MX", recursive=False)
-        answer = _checked(server, self._patiently((server,), query), query)
+        answer = checked(server, self._patiently((server,), query), query)
         if not answer.flags & dns.flags.AA:
             told = f"name server {server} is not authoritative for {domain}"
             raise NoAnswer(Why.LAME, told, "the delegation to it is lame")
@@ -129,75 +122,16 @@ class Resolver:
         """Each server in turn, and those that said nothing usable once more, within the deadline."""
         end = time.time() + self._timeout
         failed: list[NoAnswer] = []
-        turns = list(servers) * _TRIES
+        turns = list(servers) * TRIES
         while turns:
             server, *turns = turns
             try:
-                return _checked(server, ask(server, query, _until(end, last=not turns)), query)
+                return checked(server, ask(server, query, until(end, last=not turns)), query)
             except NoAnswer as error:
                 failed.append(error)
-                if error.why not in _ASK_AGAIN:
+                if error.why not in ASK_AGAIN:
                     turns = [one for one in turns if one != server]
-        raise _most_telling(failed)
-
-
-def _until(end: float, *, last: bool) -> float:
-    """When a try ends: the last has all that is left, others half of it and 3 s at most."""
-    now = time.time()
-    return end if last else min(end, now + min(_FIRST_TRY, max(0.0, end - now) / 2))
-
-
-def _most_telling(failed: list[NoAnswer]) -> NoAnswer:
-    return next((error for error in failed if error.why not in _ASK_AGAIN), failed[-1])
-
-
-def _query(name: str, kind: str, *, recursive: bool) -> dns.message.QueryMessage:
-    import dns.exception
-    import dns.flags
-    import dns.message
-    import dns.name
-
-    try:
-        asked = dns.name.from_text(name)
-    except dns.exception.DNSException as error:
-        raise InvalidInput(f"{quoted(name)} cannot be a name in the DNS", str(error)) from error
-    flags = dns.flags.RD if recursive else 0
-    return dns.message.make_query(asked, kind, use_edns=0, payload=PAYLOAD, flags=flags)
-
-
-def _checked(server: Server, answer: Any, query: dns.message.Message) -> Any:
-    """The answer when its code says that it is one, and its records hang together."""
-    import dns.exception
-    import dns.rcode
-
-    code = answer.rcode()
-    if code == dns.rcode.NXDOMAIN:
-        name = query.question[0].name.to_text(omit_final_dot=True)
-        raise NotFound(f"{name} does not exist in the DNS", "is it spelt right?")
-    if code != dns.rcode.NOERROR:
-        text = dns.rcode.to_text(code)
-        why = Why(text) if text in ("SERVFAIL", "REFUSED") else Why.OTHER_CODE
-        told = f"name server {server} answered {text}: {question(query)}"
-        raise NoAnswer(why, told, _CODE_HINTS.get(why, "another: --server"))
-    try:
-        found = answer.resolve_chaining()
-    except dns.exception.DNSException as error:
-        told = f"name server {server} sent an answer that makes no sense: {question(query)}"
-        raise NoAnswer(Why.MALFORMED, told, f"{type(error).__name__}") from error
-    if found.answer is None and _is_referral(answer):
-        told = f"name server {server} answers for other zones only: {question(query)}"
-        raise NoAnswer(Why.REFERRAL, told, "ask one that looks up for others, or that serves this zone")
-    return answer
-
-
-def _is_referral(answer: Any) -> bool:
-    """Does an answer without records name other servers? It then says nothing (RFC 2308 section 2.2)."""
-    import dns.flags
-    import dns.rdatatype
-
-    kinds = {rrset.rdtype for rrset in answer.authority}
-    sent_on = dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
-    return sent_on and not answer.flags & dns.flags.RA
+        raise most_telling(failed)
 
 
 def _place(found: dns.message.ChainingResult) -> tuple[str, int]:
@@ -215,3 +149,17 @@ def _mx_answer(found: dns.message.ChainingResult) -> MxAnswer | None:
 def _name(name: dns.name.Name) -> str:
     """A name as text: dnspython's escapes for odd bytes, lower case, no last dot."""
     return name.to_text(omit_final_dot=True).lower().removesuffix(".")
+
+
+def _query(name: str, kind: str, *, recursive: bool) -> dns.message.QueryMessage:
+    import dns.exception
+    import dns.flags
+    import dns.message
+    import dns.name
+
+    try:
+        asked = dns.name.from_text(name)
+    except dns.exception.DNSException as error:
+        raise InvalidInput(f"{quoted(name)} cannot be a name in the DNS", str(error)) from error
+    flags = dns.flags.RD if recursive else 0
+    return dns.message.make_query(asked, kind, use_edns=0, payload=PAYLOAD, flags=flags)

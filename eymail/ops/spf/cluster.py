@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from eymail.config import Cluster
-from eymail.dns import spf
 from eymail.dns.side_by_side import at_once
+from eymail.dns.spf import old as spf
 from eymail.env import Env
 from eymail.errors import DnsError, InvalidInput, NotFound
-from eymail.model import Failure, Result, View, parse_domain, quoted
-
-_PATTERN = "_spf.{cluster}.engineyard.com"
-_CLUSTER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+from eymail.model import Failure, Result, View, parse_domain
+from eymail.ops.spf.target import published_name
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def of_cluster(env: Env, name: str) -> SourceAddresses:
     Raises NotFound when nothing is published; the hint is then the record to publish.
     """
     inventory = (env.config.clusters or {}).get(name)
-    where = inventory.spf_name if inventory else _conventional_name(name)
+    where = published_name(env.config, name)
     expected = dict(_expected(inventory)) if inventory else {}
     record = _published(env, where, expected)
     terms = spf.terms(record)
@@ -115,12 +112,6 @@ def of_cluster(env: Env, name: str) -> SourceAddresses:
     others = tuple(term.text for term in terms if _leads_elsewhere(term))
     wrong = (*_faults(terms), *_disagreements(rows, expected))
     return SourceAddresses(name, where, record, rows, wrong, others)
-
-
-def _conventional_name(name: str) -> str:
-    if not _CLUSTER_NAME.fullmatch(name):
-        raise InvalidInput(f"{quoted(name)} is neither a cluster nor a domain", "try ey04, or example.com")
-    return _PATTERN.format(cluster=name)
 
 
 def _expected(inventory: Cluster) -> Iterator[tuple[str, str]]:

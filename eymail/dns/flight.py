@@ -1,0 +1,170 @@
+"""One question on its way: which server has it, until when, and what became of it so far."""
+
+from __future__ import annotations
+
+import socket
+import time
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from eymail.dns.answers import Mx, NoAnswer, Why
+from eymail.dns.exchange import PAYLOAD, no_answer, unreachable
+from eymail.dns.question import Question, Reply, Status, labels
+from eymail.dns.servers import Server
+from eymail.dns.turns import ASK_AGAIN, TRIES, checked, most_telling, until
+from eymail.errors import NotFound
+
+if TYPE_CHECKING:
+    import dns.message
+    import dns.name
+
+_MOST_ALIASES = 8
+_TRUNCATED = 0x02
+
+
+class Next(Enum):
+    """What a packet calls for that is no answer."""
+
+    WAIT = "for another packet"
+    AGAIN = "the same server, asked in another way"
+    TCP = "the answer does not fit into a packet"
+
+
+class Flight:
+    """A question's way to its reply. The present try is the ``tries``-th; time.time() ``until`` is its end."""
+
+    def __init__(self, question: Question, servers: tuple[Server, ...], end: float) -> None:
+        import dns.name
+
+        self.question = question
+        self.socket: socket.socket | None = None
+        self._end = end
+        self._turns = list(servers) * TRIES
+        self._failed: list[NoAnswer] = []
+        self._aliases = 0
+        self._stray = ""
+        self.tries = 0
+        self._ask_for(dns.name.Name(labels(question.name)))
+        self._next_server()
+
+    def _ask_for(self, name: dns.name.Name, *, edns: bool = True) -> None:
+        import dns.message
+
+        more: dict[str, Any] = {"use_edns": 0, "payload": PAYLOAD} if edns else {}
+        self.query = dns.message.make_query(name, self.question.kind, **more)
+
+    def _next_server(self) -> None:
+        self.tries += 1
+        self.server = self._turns.pop(0)
+        self.until = until(self._end, last=not self._turns)
+        self._stray = ""
+
+    def send(self) -> socket.socket:
+        """Send the question to the server whose turn it is. Raises NoAnswer."""
+        family = socket.AF_INET6 if ":" in self.server.address else socket.AF_INET
+        try:
+            self.socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            self.socket.connect((self.server.address, self.server.port))
+            self.socket.send(self.query.to_wire())
+        except OSError as error:
+            self.close()
+            raise unreachable(self.server, self.query, error) from error
+        return self.socket
+
+    def close(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+
+    def receive(self) -> Reply | Next:
+        """What a packet says. Raises NoAnswer when the server's turn is over."""
+        assert self.socket is not None
+        try:
+            packet = self.socket.recv(65535)
+        except BlockingIOError:
+            return Next.WAIT
+        except OSError as error:
+            raise unreachable(self.server, self.query, error) from error
+        if packet[:2] == self.query.id.to_bytes(2) and packet[2:3] and packet[2] & _TRUNCATED:
+            return Next.TCP
+        return self._read(packet)
+
+    def _read(self, packet: bytes) -> Reply | Next:
+        import dns.exception
+        import dns.message
+
+        try:
+            answer = dns.message.from_wire(packet)
+        except (dns.exception.DNSException, ValueError) as error:
+            self._stray = type(error).__name__
+            return Next.WAIT
+        if not self.query.is_response(answer):
+            self._stray = "it answers another question"
+            return Next.WAIT
+        if self._too_old_for_edns(answer):
+            self._ask_for(self.query.question[0].name, edns=False)
+            return Next.AGAIN
+        reply = self.understood(answer, len(packet))
+        return Next.AGAIN if reply is None else reply
+
+    def _too_old_for_edns(self, answer: dns.message.Message) -> bool:
+        import dns.rcode
+
+        refused = answer.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP)
+        return refused and answer.edns < 0 and self.query.edns >= 0
+
+    def understood(self, answer: dns.message.Message, size: int = 0) -> Reply | None:
+        """The reply in an answer; None when it ends in an alias that is to be asked about now.
+
+        Raises NoAnswer.
+        """
+        try:
+            found = checked(self.server, answer, self.query).resolve_chaining()
+        except NotFound:
+            return Reply(Status.NO_NAME)
+        if found.answer is None and found.cnames and not answer.authority and self._aliases < _MOST_ALIASES:
+            self._aliases += 1
+            self._ask_for(found.canonical_name)
+            return None
+        owner = plain(found.canonical_name) if found.cnames or self._aliases else ""
+        if found.answer is None:
+            return Reply(Status.NOTHING, ttl=found.minimum_ttl, owner=owner)
+        size = size or len(answer.to_wire())
+        return Reply(Status.FOUND, _records(found.answer), found.minimum_ttl, owner, size=size)
+
+    def late(self) -> NoAnswer:
+        """Why a try that is over was none."""
+        if self._stray:
+            told = f"sent no well-formed answer ({self._stray})"
+            return no_answer(Why.MALFORMED, self.server, self.query, told)
+        return no_answer(Why.TIMEOUT, self.server, self.query, "did not answer in time")
+
+    def failed_again(self, error: NoAnswer) -> bool:
+        """Note a failed try; whether there is another one."""
+        self._failed.append(error)
+        if error.why not in ASK_AGAIN:
+            self._turns = [server for server in self._turns if server != self.server]
+        if not self._turns or time.time() >= self._end:
+            return False
+        self._next_server()
+        return True
+
+    def failure(self) -> Reply:
+        return Reply.failed(most_telling(self._failed))
+
+
+def _records(rrset: Any) -> Any:
+    """Sorted, so that an evaluation does not hang on the order in which a server happens to send them."""
+    kind = rrset.rdtype.name
+    if kind == "TXT":
+        return tuple(sorted(b"".join(record.strings) for record in rrset))
+    if kind == "MX":
+        return tuple(sorted(Mx(record.preference, plain(record.exchange)) for record in rrset))
+    if kind == "PTR":
+        return tuple(sorted(plain(record.target) for record in rrset))
+    return tuple(sorted(record.address for record in rrset))
+
+
+def plain(name: dns.name.Name) -> str:
+    """A name as a Question has it: lower case, no last dot; odd bytes as dnspython escapes them."""
+    return name.to_text(omit_final_dot=True).lower().removesuffix(".")

@@ -1,0 +1,120 @@
+"""Many clients, line by line: read, evaluated side by side, told in the order in which they came."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import count
+from queue import Empty, Queue
+from threading import Thread
+from typing import BinaryIO
+
+from eymail.dns.spf.client import Client
+from eymail.dns.spf.run import Pool
+from eymail.env import Env
+from eymail.errors import InvalidInput
+from eymail.ops.spf.check import DEADLINE, Check, Triple, told
+from eymail.ops.spf.target import policy_domain
+
+_LONGEST_LINE = 8192
+_READ_AHEAD = 1024
+_EMPTY = {"<>": "", "-": ""}
+
+
+def of_lines(
+    env: Env,
+    target: str,
+    lines: Iterable[bytes | None],
+    *,
+    deadline: float = DEADLINE,
+    expected: tuple[str, ...] = (),
+) -> Iterator[Check | InvalidInput]:
+    """A check for each line, an error for each that is none. None among the lines means: no more just now.
+
+    A line is ``IP [SENDER [HELO]]``, parted by blanks, with ``<>`` or ``-`` for what is empty, or a JSON
+    object with these names in lower case. Empty lines and those that begin with ``#`` are passed over.
+    """
+    order: deque[tuple[Triple, str] | InvalidInput] = deque()
+
+    def clients() -> Iterator[tuple[Client, str] | None]:
+        for number, line in zip(count(1), lines, strict=False):
+            if line is None or not line.strip() or line.startswith(b"#"):
+                yield None
+                continue
+            try:
+                triple = parse(line)
+                domain = policy_domain(env.config, target, triple.sender, triple.helo)
+                client = triple.client()
+            except InvalidInput as error:
+                order.append(InvalidInput(f"line {number}: {error.message}", error.hint))
+                continue
+            order.append((triple, domain))
+            yield client, domain
+
+    for verdict in Pool(env.asker, deadline).verdicts(clients()):
+        yield from _errors(order)
+        found = order.popleft()
+        assert not isinstance(found, InvalidInput)
+        yield told(*found, verdict, expected)
+    yield from _errors(order)
+
+
+def _errors(order: deque[tuple[Triple, str] | InvalidInput]) -> Iterator[InvalidInput]:
+    while order and isinstance(first := order[0], InvalidInput):
+        order.popleft()
+        yield first
+
+
+def parse(line: bytes) -> Triple:
+    """The client in a line. Raises InvalidInput."""
+    if len(line) > _LONGEST_LINE:
+        raise InvalidInput(f"longer than {_LONGEST_LINE} bytes", "a line is: IP SENDER HELO")
+    text = line.decode("utf-8", "surrogateescape").strip()
+    if text.startswith("{"):
+        return _from_json(text)
+    words = text.split()
+    if len(words) > 3:
+        raise InvalidInput(f"{len(words)} words", "a line is: IP SENDER HELO; <> or - for what is empty")
+    return Triple(*(_EMPTY.get(word, word) for word in (*words, "", "")[:3]))
+
+
+def _from_json(text: str) -> Triple:
+    hint = 'such as {"ip": "192.0.2.1", "sender": "joe@example.com", "helo": "mx.example.com"}'
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"no JSON: {error}", hint) from error
+    values = [found.get(name, "") for name in ("ip", "sender", "helo")]
+    if not all(isinstance(value, str) for value in values):
+        raise InvalidInput("ip, sender and helo are texts", hint)
+    return Triple(*values)
+
+
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file, each read no further than to see that it is too long."""
+    while line := file.readline(_LONGEST_LINE + 1):
+        yield line
+        while len(line) > _LONGEST_LINE and not line.endswith(b"\n"):
+            line = file.readline(_LONGEST_LINE)
+
+
+def arriving(file: BinaryIO) -> Iterator[bytes | None]:
+    """The lines of a pipe as they come; None where the next one is still to be waited for."""
+    read: Queue[bytes | None] = Queue(_READ_AHEAD)
+
+    def work() -> None:
+        for line in lines_of(file):
+            read.put(line)
+        read.put(None)
+
+    Thread(target=work, daemon=True).start()
+    while True:
+        try:
+            line = read.get_nowait()
+        except Empty:
+            yield None
+            line = read.get()
+        if line is None:
+            return
+        yield line
