@@ -28,6 +28,7 @@ COMMANDS = {
     "mx": Entry("eymail.cli.mx", "mx", "Where a domain's mail is received."),
     "queue": Entry("eymail.cli.queue", "queue", "What is stuck, where and why."),
     "route": Entry("eymail.cli.route", "route", "Where mail to an address goes, and by which rule."),
+    "source": Entry("eymail.cli.source", "source", "The addresses that mail comes from."),
     "spf": Entry("eymail.cli.spf", "spf", "Which addresses a cluster sends from."),
     "tunnel": Entry("eymail.cli.tunnel", "tunnel", "Reach the cluster's mail from outside."),
     "undo": Entry("eymail.cli.history", "undo", "Take a change back."),

@@ -123,6 +123,21 @@ class Directory:
         with self._database.reading() as connection:
             return tuple(dict(row._mapping) for row in connection.execute(chosen))
 
+    def changes_of(self, place: str) -> Mapping[str, int]:
+        """For every thing of a place that a change touched, by its key, the last such change's id."""
+        from sqlalchemy import func, select
+
+        from eymail.directory.schema import journal, journal_steps
+
+        last = (
+            select(journal_steps.c.key, func.max(journal_steps.c.entry))
+            .join(journal, journal.c.id == journal_steps.c.entry)
+            .where(journal_steps.c.place == place, journal.c.done > journal_steps.c.position)
+            .group_by(journal_steps.c.key)
+        )
+        with self._database.reading() as connection:
+            return {str(key): int(entry) for key, entry in connection.execute(last)}
+
     @cached_property
     def executor(self) -> DirectoryExecutor:
         from eymail.directory.executor import DirectoryExecutor
