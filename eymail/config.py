@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from pathlib import Path
 
 from eymail.errors import ConfigError, NotFound
@@ -70,8 +70,23 @@ class Dedicated:
 
 
 @dataclass(frozen=True)
+class UpdateSettings:
+    """How records of the cluster's zones are changed (RFC 2136).
+
+    ``server`` is the zones' primary, ADDRESS or ADDRESS:PORT; ``key_file`` holds the key that the
+    messages are signed with, as ``tsig-keygen`` writes it.
+    """
+
+    server: str
+    key_file: str
+
+
+@dataclass(frozen=True)
 class Cluster:
-    """A cluster as the inventory describes it. ``zone`` is its own DNS zone."""
+    """A cluster as the inventory describes it. ``zone`` is its own DNS zone.
+
+    ``update`` is None where its DNS is changed by others.
+    """
 
     name: str
     zone: str
@@ -86,6 +101,7 @@ class Cluster:
     tls_key: str = "/etc/ssl/eymail/key.pem"
     dedicated: tuple[Dedicated, ...] = ()
     hosts: tuple[HostEntry, ...] = ()
+    update: UpdateSettings | None = None
 
     def with_role(self, *roles: Role) -> tuple[HostEntry, ...]:
         """The hosts that have one of these roles, in the inventory's order."""
@@ -255,6 +271,7 @@ def _cluster(name: str, table: Table) -> Cluster:
         tls_key=table.parsed("tls_key", _path, Cluster.tls_key),
         dedicated=tuple(_dedicated(entry) for entry in table.list_of_tables("dedicated")),
         hosts=tuple(_host(host, entry) for host, entry in table.tables("hosts")),
+        update=_update(table.table("update")),
     )
     table.finish()
     _check_hosts(cluster, table)
@@ -271,6 +288,14 @@ def _host(name: str, table: Table) -> HostEntry:
     )
     table.finish()
     return host
+
+
+def _update(table: Table) -> UpdateSettings | None:
+    if not tuple(table):
+        return None
+    settings = UpdateSettings(table.required("server", _server), table.required("key_file", _key_file))
+    table.finish()
+    return settings
 
 
 def _dedicated(table: Table) -> Dedicated:
@@ -305,6 +330,20 @@ def _postmaster(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9._+-]+", address.local):
         raise ValueError("a postmaster's address has letters, digits, and . _ + - before its @")
     return str(address)
+
+
+def _server(text: str) -> str:
+    address, _, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
+    ip_address(address.strip("[]"))
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("a name server is ADDRESS or ADDRESS:PORT")
+    return text
+
+
+def _key_file(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError("an absolute path")
+    return text
 
 
 def _size(text: str) -> str:

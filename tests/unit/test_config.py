@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eymail.config import Config, Role, load, parse, read
+from eymail.config import Config, Role, UpdateSettings, load, parse, read
 from eymail.errors import ConfigError, NotFound
 
 FILE = Path("eymail.toml")
@@ -24,6 +24,7 @@ INVENTORY = {
                     "inside": {"relay1": "10.44.0.111"},
                 }
             ],
+            "update": {"server": "198.18.0.54", "key_file": "/etc/eymail/tsig.key"},
             "hosts": {
                 "relay1": {"role": "relay", "address": "10.44.0.11"},
                 "slice1": {"role": "slice", "address": "10.44.0.21", "public": "198.18.0.21"},
@@ -54,6 +55,19 @@ def test_an_inventory_is_read() -> None:
     assert cluster.host("slice1").public == IPv4Address("198.18.0.21")
     assert [host.name for host in cluster.with_role(Role.RELAY)] == ["relay1"]
     assert cluster.dedicated[0].domains == ("customer.example",)
+    assert cluster.update == UpdateSettings("198.18.0.54", "/etc/eymail/tsig.key")
+
+
+def test_a_cluster_whose_dns_is_changed_by_others() -> None:
+    document = changed("update", {})
+    assert parse(document, FILE).cluster().update is None
+
+
+@pytest.mark.parametrize("server", ["192.0.2.1:5353", "2001:db8::53", "[2001:db8::53]:53", "[2001:db8::53]"])
+def test_a_primary_may_have_a_port(server: str) -> None:
+    update = parse(changed("update.server", server), FILE).cluster().update
+    assert update is not None
+    assert update.server == server
 
 
 @pytest.mark.parametrize(
@@ -72,6 +86,10 @@ def test_an_inventory_is_read() -> None:
         ("hosts.relay1.address", 7, "hosts.relay1.address must be a string", ""),
         ("hosts", ["relay1"], "clusters.ey04.hosts must be a table", "[clusters.ey04.hosts]"),
         ("postmaster", "nobody", "postmaster is wrong: 'nobody' is not a mail address", "looks like"),
+        ("update.server", "ns1", "clusters.ey04.update.server is wrong", ""),
+        ("update.server", "192.0.2.1:0", "clusters.ey04.update.server is wrong", ""),
+        ("update.key_file", "key", "clusters.ey04.update.key_file is wrong: an absolute path", ""),
+        ("update", {"server": "192.0.2.1"}, "clusters.ey04.update.key_file is missing", ""),
         (
             "dedicated",
             {"address": "1.2.3.4"},
