@@ -23,7 +23,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 unit: setup
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit tests/oracles
 
 lab-tests: setup
 	$(BIN)/python -m pytest tests/lab --durations=10

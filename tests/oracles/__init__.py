@@ -1,0 +1,1 @@
+"""eymail's SPF results beside those of implementations that others wrote, on zones made here."""
