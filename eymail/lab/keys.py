@@ -1,9 +1,11 @@
-"""Keys and certificates of one lab: an SSH key for each host and the administrator, a CA and its leaves."""
+"""Keys and certificates of one lab: for SSH, for changes of the DNS, a CA and its leaves."""
 
 from __future__ import annotations
 
+import base64
 import datetime
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +32,25 @@ def ssh_key() -> SshKey:
     private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.OpenSSH, s.NoEncryption())
     public = key.public_key().public_bytes(s.Encoding.OpenSSH, s.PublicFormat.OpenSSH)
     return SshKey(private.decode(), public.decode())
+
+
+@dataclass(frozen=True)
+class TsigKey:
+    """A shared secret, in base64, that signs DNS messages (RFC 8945)."""
+
+    name: str
+    algorithm: str
+    secret: str = field(repr=False)
+
+    @property
+    def file(self) -> str:
+        """As ``tsig-keygen`` writes it."""
+        return f'key "{self.name}" {{\n\talgorithm {self.algorithm};\n\tsecret "{self.secret}";\n}};\n'
+
+
+def tsig_key(name: str) -> TsigKey:
+    """A new key."""
+    return TsigKey(name, "hmac-sha256", base64.b64encode(secrets.token_bytes(32)).decode())
 
 
 class Authority:

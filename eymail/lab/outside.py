@@ -5,9 +5,11 @@ What a customer's or a remote site's administrator would have set up; nothing of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from eymail.lab.keys import TsigKey
 from eymail.lab.topology import BLOCK_LIST, CUSTOMER, NAME_SERVERS, ZONE, Topology
 
 _NOWHERE = IPv4Address("203.0.113.99")
@@ -96,13 +98,35 @@ def _providers(topology: Topology) -> dict[str, str]:
     }
 
 
-def knot_conf(topology: Topology, names: Iterator[str] | tuple[str, ...], *, primary: bool) -> str:
-    """Knot's configuration, as primary or as the secondary that follows it."""
+@dataclass(frozen=True)
+class Updates:
+    """Who may change which zones at the primary: whoever signs with this key (RFC 2136, RFC 8945)."""
+
+    zones: Collection[str]
+    key: TsigKey
+
+    def access(self) -> str:
+        """The key and its right, in Knot's words."""
+        return f"""\
+key:
+  - id: {self.key.name}
+    algorithm: {self.key.algorithm}
+    secret: {self.key.secret}
+acl:
+  - id: administrator
+    key: {self.key.name}
+    action: update
+"""
+
+
+def knot_conf(topology: Topology, names: Iterable[str], updates: Updates | None) -> str:
+    """Knot's configuration: the primary's, where records may be changed, or the secondary's that follows."""
     ns1, ns2 = topology.outside(54), topology.outside(55)
-    here, there = (ns1, ns2) if primary else (ns2, ns1)
-    follow = "notify: other" if primary else "master: other"
-    access = "action: transfer" if primary else "action: notify"
-    listed = "\n".join(f"  - domain: {name}" for name in names)
+    here, there = (ns1, ns2) if updates else (ns2, ns1)
+    follow = "notify: other" if updates else "master: other"
+    access = "action: transfer" if updates else "action: notify"
+    changed = updates.zones if updates else ()
+    listed = "\n".join(_served(name, name in changed) for name in names)
     return f"""\
 server:
     listen: {here}@53
@@ -112,7 +136,7 @@ log:
     any: warning
 database:
     storage: /var/lib/knot
-remote:
+{updates.access() if updates else ""}remote:
   - id: other
     address: {there}@53
 acl:
@@ -127,10 +151,14 @@ template:
     acl: other
     zonefile-sync: -1
     journal-content: all
-    zonefile-load: {"whole" if primary else "none"}
+    zonefile-load: {"whole" if updates else "none"}
 zone:
 {listed}
 """
+
+
+def _served(name: str, changed: bool) -> str:
+    return f"  - domain: {name}" + ("\n    acl: [other, administrator]" if changed else "")
 
 
 def unbound_conf(topology: Topology) -> str:

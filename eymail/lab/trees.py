@@ -10,7 +10,7 @@ from eymail.cluster.render import DNS, RenderedFile, render
 from eymail.config import Cluster, DirectorySettings
 from eymail.lab import outside, provider
 from eymail.lab.inventory import inventory, ssh_config
-from eymail.lab.keys import Authority, ssh_key
+from eymail.lab.keys import Authority, ssh_key, tsig_key
 from eymail.lab.state import State
 from eymail.lab.topology import CLUSTER, ZONE, LabHost, Topology
 
@@ -34,7 +34,7 @@ def write(state: State, topology: Topology, release: str) -> None:
         *(file for file in rendered if file.host != DNS and _fits(file, release)),
         *_keys(state, topology),
         *_certificates(authority),
-        *_outside(topology, rendered, release),
+        *_outside(state, topology, rendered, release),
     ]
     for host in topology.hosts():
         _tree(state.tree(host.name), host, topology, [file for file in files if file.host == host.name])
@@ -89,7 +89,9 @@ def _certificates(authority: Authority) -> Iterator[RenderedFile]:
         yield RenderedFile(host, Cluster.tls_key, key, 0o640, "root", group)
 
 
-def _outside(topology: Topology, rendered: Iterable[RenderedFile], release: str) -> Iterator[RenderedFile]:
+def _outside(
+    state: State, topology: Topology, rendered: Iterable[RenderedFile], release: str
+) -> Iterator[RenderedFile]:
     cluster_zones = {Path(file.path).stem: file.content for file in rendered if file.host == DNS}
     zones = outside.zones(topology, cluster_zones)
     for name, text in zones.items():
@@ -97,8 +99,10 @@ def _outside(topology: Topology, rendered: Iterable[RenderedFile], release: str)
         path = f"/var/lib/knot/zones/{name.rstrip('.')}.zone"
         yield RenderedFile("ns1", path, text, 0o644, "knot", "knot")
     names = (*zones, outside.BROKEN_ZONE)
-    for server, primary in (("ns1", True), ("ns2", False)):
-        conf = outside.knot_conf(topology, names, primary=primary)
+    key = tsig_key("eymail")
+    _write(state.folder / "tsig.key", key.file, 0o600)
+    for server, updates in (("ns1", outside.Updates(cluster_zones, key)), ("ns2", None)):
+        conf = outside.knot_conf(topology, names, updates)
         yield RenderedFile(server, "/etc/knot/knot.conf", conf, 0o640, "root", "knot")
     yield RenderedFile("resolver", "/etc/unbound/unbound.conf", outside.unbound_conf(topology))
     yield RenderedFile("resolver", "/etc/unbound/root.hints", outside.root_hints(topology))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from eymail import plan as plans
 from eymail.directory import rows
+from eymail.dns import rows as dns_rows
 from eymail.errors import Refused, StalePlan
 from eymail.hosts import files
 from eymail.plan import Executor, Outcome, Plan, Row, Secret, Step
@@ -15,6 +16,7 @@ from eymail.plan import Executor, Outcome, Plan, Row, Secret, Step
 if TYPE_CHECKING:
     from eymail.directory import Directory
     from eymail.directory.journal import Entry
+    from eymail.dns.update import DnsExecutor
     from eymail.env import Env
 
 
@@ -58,7 +60,22 @@ def _files(env: Env) -> Executor:
     return files.FileExecutor(env.host, SERVICES)
 
 
-_EXECUTORS: Mapping[str, Callable[[Env], Executor]] = {rows.KIND: _directory, files.KIND: _files}
+def name_server(env: Env) -> DnsExecutor:
+    """Reads and changes the records of the cluster's zones at their primary. Raises Refused, ConfigError."""
+    from eymail.dns.update import DnsExecutor
+
+    cluster, settings = env.cluster, env.cluster.update
+    if settings is None:
+        told = f"how the DNS of cluster {cluster.name} is changed is not configured"
+        raise Refused(told, f"name server and key_file in [clusters.{cluster.name}.update] of eymail.toml")
+    return DnsExecutor(settings.server, settings.key_file, env.config.dns.timeout)
+
+
+_EXECUTORS: Mapping[str, Callable[[Env], Executor]] = {
+    rows.KIND: _directory,
+    dns_rows.KIND: name_server,
+    files.KIND: _files,
+}
 
 
 def executors(env: Env, steps: Iterable[Step]) -> Mapping[str, Executor]:
