@@ -95,8 +95,13 @@ class App:
         """Tell of an error that ends a part of the work and not all of it."""
         self.printer.note("; ".join(part for part in (error.message, error.hint) if part))
 
-    def change(self, plan: Plan, *, dry_run: bool, yes: bool) -> None:
-        """Show a plan, ask when it is dangerous, apply it, show what became of it."""
+    def change(
+        self, plan: Plan, *, dry_run: bool, yes: bool, apply: Callable[[Plan], Result] | None = None
+    ) -> None:
+        """Show a plan, ask when it is dangerous, apply it, show what became of it.
+
+        ``apply`` stands in for ops.change.apply where more is to be done with the outcome.
+        """
         from eymail.ops import change
 
         if dry_run:
@@ -104,7 +109,7 @@ class App:
             return
         if plan.steps and plan.dangers and not yes:
             self._confirm(plan)
-        self.show(change.apply(self.env, plan))
+        self.show(apply(plan) if apply else change.apply(self.env, plan))
 
     def _confirm(self, plan: Plan) -> None:
         from eymail.errors import Refused

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from eymail.cli.app import App, pass_app, server_option
+import click
+
+from eymail.cli.app import App, change_options, pass_app, server_option
 from eymail.cli.tree import group
 
 
@@ -37,3 +39,64 @@ def list_(app: App) -> None:
     from eymail.ops import source as ops
 
     app.show(ops.list_(app.env, app.cluster))
+
+
+@source.command("assign")
+@click.argument("domain")
+@click.argument("address")
+@click.option("--inside", multiple=True, metavar="HOST=ADDRESS",
+              help="Where HOST sends from for it; a free inner address otherwise.")  # fmt: skip
+@click.option("--prove", default="", metavar="MAILBOX", help="Prove it by a message to this address outside.")
+@server_option
+@change_options
+@pass_app
+def assign(
+    app: App, domain: str, address: str, inside: tuple[str, ...], prove: str, dry_run: bool, yes: bool
+) -> None:
+    """Let mail from DOMAIN leave by ADDRESS, which may be other domains' as well, and no other address.
+
+    \b
+    All that it needs is in the plan: the directory, the gateway, relays and deferred
+    hosts, the cluster's SPF record, the address's name and its PTR. Where the zones
+    are not ours the lines to publish are told. A file that is not as eymail renders
+    it is left alone, and so is everything else then. The same command completes what
+    was interrupted.
+
+    \b
+    At the end a message proves which address the outside sees: in the lab by itself,
+    on a real cluster with --prove, and you look there.
+
+    \b
+    Examples:
+      eymail source assign example.com 203.0.113.12 --dry-run
+      eymail source assign example.com 203.0.113.12 --prove me@example.org
+      eymail source assign example.com 203.0.113.12 --inside relay1=10.44.0.114
+    """
+    from eymail.ops import source_change as ops
+    from eymail.ops import source_proof as proof
+
+    plan = ops.assign(app.env, domain, address, inside)
+    app.change(plan, dry_run=dry_run, yes=yes, apply=proof.applying(app.env, domain, prove))
+
+
+@source.command("release")
+@click.argument("domain")
+@click.option("--prove", default="", metavar="MAILBOX", help="Prove it by a message to this address outside.")
+@server_option
+@change_options
+@pass_app
+def release(app: App, domain: str, prove: str, dry_run: bool, yes: bool) -> None:
+    """Let mail from DOMAIN leave by the cluster's own address again.
+
+    The address that it had goes with it, when no other domain has it.
+
+    \b
+    Examples:
+      eymail source release example.com --dry-run
+      eymail source release example.com
+    """
+    from eymail.ops import source_change as ops
+    from eymail.ops import source_proof as proof
+
+    plan = ops.release(app.env, domain)
+    app.change(plan, dry_run=dry_run, yes=yes, apply=proof.applying(app.env, domain, prove))

@@ -42,11 +42,8 @@ class Complete:
         return self.sending_addresses(*Role)
 
     def outward_name(self, address: IPv4Address) -> str:
-        """The name of a source address: ``out``, or for a dedicated one ``out-198-51-100-7``.
-
-        By address and not by place in a list, so that no other one's name changes when one comes or goes.
-        """
-        return "out" if address == self.source_address else f"out-{str(address).replace('.', '-')}"
+        """The name of a source address: ``out`` for the cluster's own."""
+        return "out" if address == self.source_address else outward_name(address)
 
     def names(self) -> Iterator[tuple[IPv4Address, str]]:
         """Every address of the cluster, inside and outside, with the name its PTR gives."""
@@ -57,6 +54,14 @@ class Complete:
             yield host.address, f"{host.name}.{zone}"
             if host.public and host.public != self.source_address:
                 yield host.public, f"{'mx' if host.role is Role.MAIL else host.name}.{zone}"
+
+
+def outward_name(address: IPv4Address) -> str:
+    """The name of a dedicated source address in the cluster's zone: ``out-198-51-100-7``.
+
+    By address and not by place in a list, so that no other one's name changes when one comes or goes.
+    """
+    return f"out-{str(address).replace('.', '-')}"
 
 
 def complete(cluster: Cluster) -> Complete:

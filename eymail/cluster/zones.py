@@ -63,11 +63,15 @@ def _strings(record: str) -> Iterator[str]:
         yield record[start : start + _LONGEST_STRING]
 
 
+def reverse_zone(address: IPv4Address) -> str:
+    """The reverse zone of the /24 that an address is in."""
+    network = IPv4Network((address, 24), strict=False)
+    return network.network_address.reverse_pointer.removeprefix("0.")
+
+
 def _reverse_zones(whole: Complete) -> Iterator[tuple[str, list[tuple[IPv4Address, str]]]]:
     """Each /24 that holds an address of the cluster, with its pointers (RFC 1035 section 3.5)."""
     found: dict[str, list[tuple[IPv4Address, str]]] = {}
     for address, name in whole.names():
-        network = IPv4Network((address, 24), strict=False)
-        zone = network.network_address.reverse_pointer.removeprefix("0.")
-        found.setdefault(zone, []).append((address, name))
+        found.setdefault(reverse_zone(address), []).append((address, name))
     yield from sorted(found.items())

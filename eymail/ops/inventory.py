@@ -76,12 +76,15 @@ def _assigned(rows: Iterable[Row]) -> Iterator[Assigned]:
 def extended(known: Cluster, further: Iterable[Assigned]) -> Cluster:
     """A cluster with assigned addresses beside those that its description dedicates.
 
-    An address that stands in both has the domains of both, and the file's inner addresses go first.
+    An address that stands in both has the domains of both, and the file's inner addresses go first. The
+    same assignments give the same cluster, in whatever order they come.
     """
     dedicated = {entry.address: entry for entry in known.dedicated}
-    for one in further:
+    for one in sorted(further, key=lambda assigned: assigned.address):
         there = dedicated.get(one.address, Dedicated(one.address, (), {}))
-        domains = tuple(dict.fromkeys((*there.domains, *one.domains)))
-        if domains:
-            dedicated[one.address] = Dedicated(one.address, domains, {**one.inside, **there.inside})
+        domains = tuple(dict.fromkeys((*there.domains, *sorted(one.domains))))
+        if one.domains:
+            inside = {**one.inside, **there.inside}
+            of_hosts = {host.name: inside[host.name] for host in known.hosts if host.name in inside}
+            dedicated[one.address] = Dedicated(one.address, domains, of_hosts)
     return replace(known, dedicated=tuple(dedicated.values()))

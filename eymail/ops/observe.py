@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from eymail.config import Cluster, HostEntry, Role
 from eymail.errors import ConfigError, EymailError, LabError
-from eymail.mail.checks import NOT_CHECKED
+from eymail.mail.checks import NOT_CHECKED as NOT_CHECKED
 from eymail.model import Address
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def source(env: Env, cluster: Cluster, sender_domain: str = "", to: str = "") ->
     from eymail.lab import witness
 
     lab = witness.lab_of(env.config.path)
-    recipient = str(Address.parse(to)) if to else IN_THE_LAB if lab else ""
+    recipient = parse_recipient(to) or (IN_THE_LAB if lab else "")
     sender = f"eymail-{secrets.token_hex(6)}@{sender_domain or cluster.zone}"
     if not recipient:
         return _unseen(sender, "", "", "no address outside was named to send a message to")
@@ -63,6 +63,11 @@ def source(env: Env, cluster: Cluster, sender_domain: str = "", to: str = "") ->
         return _unseen(sender, recipient, "", " ".join(error.message.split()))
     way = f"{slice_name}, smtp"
     return _seen_in_lab(lab, sender, recipient, way, answer) if lab else _sent(sender, recipient, way)
+
+
+def parse_recipient(text: str) -> str:
+    """Where to send the message, empty for where the lab looks. Raises InvalidInput."""
+    return str(Address.parse(text)) if text else ""
 
 
 def _unseen(sender: str, recipient: str, way: str, detail: str) -> Observation:
