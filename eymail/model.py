@@ -100,13 +100,22 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Twig:
+    """A branch of a tree for people: a line, its state (ok, error, not checked, ...), what hangs on it."""
+
+    label: str
+    state: str = ""
+    twigs: tuple[Twig, ...] = ()
+
+
+@dataclass(frozen=True)
 class View:
-    """A result laid out for people and pipes: one table.
+    """A result laid out for people and pipes: one table, and a tree where it is one.
 
     ``rows`` hold one cell a column. ``status_column`` names the column whose
     words (ok, failed, not checked, ...) decide a row's colour. ``notes`` are said
     beside the table (on stderr in plain output), never in it. ``plain`` are the rows
-    for a pipe where they are not those of the table.
+    for a pipe where they are not those of the table. ``tree`` stands above the table.
     """
 
     columns: tuple[str, ...]
@@ -115,6 +124,7 @@ class View:
     status_column: str = ""
     notes: tuple[str, ...] = ()
     plain: tuple[tuple[Cell, ...], ...] | None = None
+    tree: Twig | None = None
 
 
 class Result(ABC):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from eymail.model import View
+from eymail.model import Twig, View
 from eymail.output.escape import clean, plain_cell
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
 
 _STYLES = {
     "ok": "green", "done": "green", "passed": "green",
     "failed": "bold red", "error": "bold red",
     "not checked": "yellow", "not run": "yellow", "warning": "yellow", "planned": "yellow",
-    "shown once": "bold cyan",
+    "shown once": "bold cyan", "publish": "bold cyan",
+    "never reached": "dim", "depends on the client": "yellow",
 }  # fmt: skip
 
 
@@ -30,6 +35,8 @@ def print_table(view: View, out: TextIO, color: str) -> None:
     )
     if view.title:
         console.print(Text(clean(view.title), style="bold"))
+    if view.tree:
+        console.print(_tree(view.tree))
     if not view.rows:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -40,3 +47,18 @@ def print_table(view: View, out: TextIO, color: str) -> None:
         style = _STYLES.get(str(row[status]), "") if status >= 0 else ""
         table.add_row(*(Text(plain_cell(cell), style if at == status else "") for at, cell in enumerate(row)))
     console.print(table)
+
+
+def _tree(twig: Twig) -> Tree:
+    from rich.tree import Tree
+
+    tree = Tree(_label(twig))
+    for one in twig.twigs:
+        tree.children.append(_tree(one))
+    return tree
+
+
+def _label(twig: Twig) -> Text:
+    from rich.text import Text
+
+    return Text(clean(twig.label), "" if twig.state == "ok" else _STYLES.get(twig.state, ""))

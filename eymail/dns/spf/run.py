@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from eymail.dns.question import Question, Reply, Status
 from eymail.dns.spf.ahead import Ahead, unfolds
 from eymail.dns.spf.check import Verdict, check_host
 from eymail.dns.spf.client import Client
+from eymail.dns.spf.tree import Builder, Policy
 
 AT_ONCE = 64
 MOST_KEPT = 10_000
@@ -90,11 +91,13 @@ class Evaluation:
 
 
 class Pool:
-    """Evaluates many at once, ``deadline`` seconds for each."""
+    """Evaluates many at once, ``deadline`` seconds for each. What is ``known`` is not asked again."""
 
-    def __init__(self, asker: Asker, deadline: float) -> None:
+    def __init__(self, asker: Asker, deadline: float, known: Mapping[Question, Reply] | None = None) -> None:
         self._asker, self._deadline = asker, deadline
         self._cache = Cache()
+        for question, reply in (known or {}).items():
+            self._cache.keep(question, reply)
         self._interested: dict[Question, list[Evaluation]] = {}
 
     def verdict(self, client: Client, domain: str) -> Verdict:
@@ -149,3 +152,25 @@ class Pool:
                 news[one] = news.get(one, False) or unfolds(question)
         for one, unfolded in news.items():
             self._go_on(one, unfolded=unfolded)
+
+
+def tree(asker: Asker, domain: str, deadline: float, known: dict[Question, Reply]) -> Policy:
+    """The tree of a domain's record, each level asked at once; what came in by then is put into ``known``.
+
+    What does not come within ``deadline`` seconds reads "not checked".
+    """
+    end = time.time() + deadline
+    while True:
+        builder = Builder(known)
+        policy = builder.policy(domain)
+        missing = set(builder.missing)
+        if not missing:
+            return policy
+        for question in builder.missing:
+            asker.ask(question)
+        while missing and time.time() < end:
+            for question, reply in asker.replies(end):
+                known[question] = reply
+                missing.discard(question)
+        for question in missing:
+            known[question] = Reply(Status.FAILED, problem=f"the deadline of {deadline:g} s is over")

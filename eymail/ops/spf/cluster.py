@@ -1,17 +1,23 @@
-"""Which addresses a cluster sends from, and what a domain's SPF record says of them."""
+"""Which addresses a cluster sends from: as published, as the inventory says, and as the outside sees."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 
-from eymail.config import Cluster
-from eymail.dns.side_by_side import at_once
-from eymail.dns.spf import old as spf
+from eymail.dns.spf import flat
+from eymail.dns.spf.record import VERSION, Directive, Network, Outcome
+from eymail.dns.spf.run import tree
+from eymail.dns.spf.space import around
+from eymail.dns.spf.tree import Branch, Policy
 from eymail.env import Env
-from eymail.errors import DnsError, InvalidInput, NotFound
-from eymail.model import Failure, Result, View, parse_domain
+from eymail.errors import DnsError, NotFound
+from eymail.model import Failure, Result, View
+from eymail.ops import inventory, observe
+from eymail.ops.observe import Observation
+from eymail.ops.spf.check import DEADLINE
+from eymail.ops.spf.sources import expected, known_of
 from eymail.ops.spf.target import published_name
 
 
@@ -31,7 +37,10 @@ class SourceAddress:
 
 @dataclass(frozen=True)
 class SourceAddresses(Result):
-    """A cluster's source addresses: published at ``name`` as ``record``, beside the inventory's."""
+    """A cluster's source addresses: published at ``name`` as ``record``, beside the inventory's.
+
+    ``observed`` is what an outside host saw of a message, where one was sent.
+    """
 
     cluster: str
     name: str
@@ -39,228 +48,152 @@ class SourceAddresses(Result):
     addresses: tuple[SourceAddress, ...]
     disagreements: tuple[str, ...]
     not_checked: tuple[str, ...]
-
-    def view(self) -> View:
-        columns = ("address", "published", "in the inventory", "purpose")
-        rows = tuple((a.address, a.published, a.inventory, a.purpose) for a in self.addresses)
-        plain = tuple((a.address,) for a in self.addresses if a.published)
-        notes = (*self.disagreements, *(f"not checked: {term}" for term in self.not_checked))
-        return View(columns, rows, f"{self.name}: {self.record}", notes=notes, plain=plain)
-
-
-@dataclass(frozen=True)
-class DomainTerm:
-    """A term of a domain's SPF record, and what it names, one level deep."""
-
-    term: str
-    names: str
-
-
-@dataclass(frozen=True)
-class AddressVerdict:
-    """Whether a domain's record names a source address: yes, no, or not checked, and by which term."""
-
-    cluster: str
-    address: str
-    named: str
-    by: str
-
-
-@dataclass(frozen=True)
-class DomainSpf(Result):
-    """A domain's SPF records (one, when all is well), their terms, and the source addresses they name."""
-
-    domain: str
-    records: tuple[str, ...]
-    terms: tuple[DomainTerm, ...]
-    addresses: tuple[AddressVerdict, ...]
-    faults: tuple[str, ...]
-    missing: tuple[Failure, ...] = field(metadata={"json": False})
+    observed: Observation | None = None
+    missing: tuple[Failure, ...] = field(default=(), metadata={"json": False})
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         return self.missing
 
+    @property
+    def exit_code(self) -> int:
+        if self.missing:
+            return 1
+        return 3 if self.observed and self._unpublished(self.observed) else 0
+
+    def _unpublished(self, observed: Observation) -> bool:
+        if observed.seen == observe.NOT_CHECKED:
+            return False
+        seen = ip_address(observed.seen)
+        return not any(seen in ip_network(one.address) for one in self.addresses if one.published)
+
     def view(self) -> View:
-        terms = tuple(("term", term.term, term.names, "") for term in self.terms)
-        rows = tuple((f"cluster {a.cluster}", a.address, a.named, a.by) for a in self.addresses)
-        title = f"{self.domain}: {' and '.join(self.records)}"
-        return View(("what", "term or address", "names", "by"), (*terms, *rows), title, notes=self.faults)
+        columns = ("address", "published", "in the inventory", "purpose")
+        rows = tuple((a.address, a.published, a.inventory, a.purpose) for a in self.addresses)
+        plain = tuple((a.address,) for a in self.addresses if a.published)
+        notes = (
+            *self.disagreements,
+            *(f"not checked: {term}" for term in self.not_checked),
+            *self._observation(),
+        )
+        return View(columns, rows, f"{self.name}: {self.record}", notes=notes, plain=plain)
+
+    def _observation(self) -> Iterator[str]:
+        if self.observed is None:
+            return
+        seen = (
+            self.observed.seen
+            if self.observed.seen == observe.NOT_CHECKED
+            else f"{self.observed.seen} was seen"
+        )
+        wrong = ", which is not published" if self._unpublished(self.observed) else ""
+        more = "; ".join(part for part in (self.observed.via, self.observed.detail) if part)
+        at = f" at {self.observed.recipient}" if self.observed.recipient else ""
+        yield f"observed{at}: {seen}{wrong}{f' ({more})' if more else ''}"
 
 
-def of_target(env: Env, target: str) -> SourceAddresses | DomainSpf:
-    """A cluster's source addresses, or a domain's SPF record when the target has a dot.
-
-    Raises NotFound when nothing is published, DnsError, and InvalidInput when it is neither's name.
-    """
-    if "." in target:
-        return of_domain(env, parse_domain(target, service_labels=True))
-    return of_cluster(env, target)
-
-
-def of_cluster(env: Env, name: str) -> SourceAddresses:
+def of_cluster(
+    env: Env, name: str, *, deadline: float = DEADLINE, observed: bool = False, to: str = ""
+) -> SourceAddresses:
     """What a cluster's mail comes from, as published and as the inventory says.
 
+    With ``observed`` a message is sent through it, to the address ``to``, and what the outside saw is told.
     Raises NotFound when nothing is published; the hint is then the record to publish.
     """
-    inventory = (env.config.clusters or {}).get(name)
     where = published_name(env.config, name)
-    expected = dict(_expected(inventory)) if inventory else {}
-    record = _published(env, where, expected)
-    terms = spf.terms(record)
-    rows = tuple(_rows(terms, None if inventory is None else expected))
-    others = tuple(term.text for term in terms if _leads_elsewhere(term))
-    wrong = (*_faults(terms), *_disagreements(rows, expected))
-    return SourceAddresses(name, where, record, rows, wrong, others)
+    described = (env.config.clusters or {}).get(name)
+    cluster, failure = known_of(env, described) if described else (None, None)
+    wanted = dict(expected(cluster)) if cluster else {}
+    policy = _published(env, where, wanted, deadline)
+    rows = tuple(_rows(policy, None if cluster is None else wanted))
+    wrong = (*_faults(policy), *_disagreements(rows, wanted))
+    others = tuple(branch.term.text for branch in policy.branches if _networks(branch) is None)
+    found = SourceAddresses(name, where, policy.records[0].text, rows, wrong, others)
+    seen = observe.source(env, inventory.cluster(env, name), to=to) if observed else None
+    return replace(found, observed=seen, missing=(failure,) if failure else ())
 
 
-def _expected(inventory: Cluster) -> Iterator[tuple[str, str]]:
-    if inventory.source_address:
-        yield str(inventory.source_address), "cluster"
-    for entry in inventory.dedicated:
-        yield str(entry.address), f"dedicated to {', '.join(entry.domains)}"
+def _published(env: Env, where: str, wanted: Mapping[str, str], deadline: float) -> Policy:
+    policy = tree(env.asker, where, deadline, {})
+    hint = f'publish: {where}. TXT "{_record(wanted)}"' if wanted else "is the cluster's name right?"
+    if not policy.checked:
+        raise DnsError(f"the record at {where} was not found out: {policy.problem}", "try another: --server")
+    if policy.problem == "does not exist":
+        raise NotFound(f"{where} does not exist in the DNS", hint)
+    if not policy.records:
+        raise NotFound(f"{where} has no SPF record", hint)
+    if len(policy.records) > 1:
+        message = f"{where} has {len(policy.records)} SPF records, which counts as an error"
+        raise DnsError(message, "leave one")
+    return policy
 
 
-def _published(env: Env, where: str, expected: Mapping[str, str]) -> str:
-    wanted = f'publish: {where}. TXT "{_record(expected)}"' if expected else "is the cluster's name right?"
-    try:
-        found = _records(env, where)
-    except NotFound as error:
-        raise NotFound(f"{where} does not exist in the DNS", wanted) from error
-    if not found:
-        raise NotFound(f"{where} has no SPF record", wanted)
-    if len(found) > 1:
-        raise DnsError(f"{where} has {len(found)} SPF records, which counts as an error", "leave one")
-    return found[0]
+def _record(wanted: Mapping[str, str]) -> str:
+    return " ".join((VERSION, *(f"ip4:{address}" for address in wanted), "~all"))
 
 
-def _record(expected: Mapping[str, str]) -> str:
-    return " ".join((spf.VERSION, *(f"ip4:{address}" for address in expected), "~all"))
+def _networks(branch: Branch) -> tuple[Network, ...] | None:
+    """The networks that a term lets pass; None when they are not known."""
+    term = branch.term
+    if not isinstance(term, Directive):
+        return () if term.name != "redirect" else None
+    if term.outcome is not Outcome.PASS or not branch.reached:
+        return ()
+    if not branch.checked or branch.depends or term.name in ("all", "exists"):
+        return () if term.name == "all" else None
+    if term.network is not None:
+        return (term.network,)
+    if term.name == "include":
+        return _included(branch)
+    return tuple(around(address, term.prefixes[":" in address]) for address in branch.addresses)
 
 
-def _records(env: Env, name: str) -> tuple[str, ...]:
-    answer = env.resolver.txt(name)
-    return spf.records(answer.raw) if answer else ()
+def _included(branch: Branch) -> tuple[Network, ...] | None:
+    if branch.policy is None or not branch.policy.sound:
+        return None
+    there = flat.flatten(branch.policy)
+    return None if there.open_end else tuple(there.passing().networks())
 
 
-def _rows(terms: Sequence[spf.Term], expected: Mapping[str, str] | None) -> Iterator[SourceAddress]:
+def _rows(policy: Policy, wanted: Mapping[str, str] | None) -> Iterator[SourceAddress]:
     """The published networks in the record's order, then what the inventory has beside them."""
-    networks = [term.network for term in terms if term.network is not None and term.qualifier == "+"]
+    found = [network for branch in policy.branches for network in _networks(branch) or ()]
+    networks = tuple(dict.fromkeys(found))
     for network in networks:
-        yield _published_row(network, expected)
-    for address, purpose in (expected or {}).items():
+        yield _published_row(network, wanted)
+    for address, purpose in (wanted or {}).items():
         if not any(ip_address(address) in network for network in networks):
             yield SourceAddress(address, False, "yes", purpose)
 
 
-def _published_row(network: spf.Network, expected: Mapping[str, str] | None) -> SourceAddress:
+def _published_row(network: Network, wanted: Mapping[str, str] | None) -> SourceAddress:
     shown = _short(network)
-    if expected is None:
+    if wanted is None:
         return SourceAddress(shown, True, "not checked", "")
-    inside = {address: purpose for address, purpose in expected.items() if ip_address(address) in network}
+    inside = {address: purpose for address, purpose in wanted.items() if ip_address(address) in network}
     told = "no" if not inside else "yes" if network.num_addresses == 1 else "partly"
     return SourceAddress(shown, True, told, "; ".join(inside.values()))
 
 
-def _short(network: spf.Network) -> str:
+def _short(network: Network) -> str:
     """A network of one address as that address."""
     return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
-def _leads_elsewhere(term: spf.Term) -> bool:
-    return term.name in ("include", "redirect", "a", "mx", "ptr", "exists")
+def _faults(policy: Policy) -> Iterator[str]:
+    for fault in policy.records[0].faults:
+        yield f"{fault.text} is no SPF term ({fault.why}), so receivers count the whole record as an error"
 
 
-def _faults(terms: Sequence[spf.Term]) -> Iterator[str]:
-    for text in spf.faults(terms):
-        yield f"{text} is no SPF term, so receivers count the whole record as an error"
-
-
-def _disagreements(rows: Sequence[SourceAddress], expected: Mapping[str, str]) -> Iterator[str]:
+def _disagreements(rows: Sequence[SourceAddress], wanted: Mapping[str, str]) -> Iterator[str]:
     for row in rows:
         if not row.published:
             yield f"{row.address} ({row.purpose}) is in the inventory and not published"
         elif row.inventory == "no":
             yield f"{row.address} is published and not in the inventory"
         elif row.inventory == "partly":
-            yield f"{row.address} is published, of which the inventory has {_within(row.address, expected)}"
+            yield f"{row.address} is published, of which the inventory has {_within(row.address, wanted)}"
 
 
-def _within(network: str, expected: Mapping[str, str]) -> str:
-    return ", ".join(address for address in expected if ip_address(address) in ip_network(network))
-
-
-def of_domain(env: Env, domain: str) -> DomainSpf:
-    """A domain's SPF record, what its terms name, and whether those are the clusters' source addresses.
-
-    Raises NotFound when it has none, DnsError.
-    """
-    records = _records(env, domain)
-    if not records:
-        raise NotFound(f"{domain} has no SPF record", "receivers then know nothing of who may send for it")
-    terms = tuple(term for record in records for term in spf.terms(record))
-    asked = tuple(term for term in terms if _target(term))
-    found = dict(zip(asked, at_once(lambda term: _records(env, _target(term)), asked), strict=True))
-    names = tuple(DomainTerm(term.text, _names(term, found.get(term))) for term in terms)
-    errors = (answer for answer in found.values() if isinstance(answer, DnsError))
-    missing = tuple(dict.fromkeys(Failure.of(error) for error in errors))
-    faults = tuple(_domain_faults(domain, records, terms))
-    verdicts = tuple(_verdicts(env, domain, terms, found, bool(faults)))
-    return DomainSpf(domain, records, names, verdicts, faults, missing)
-
-
-def _domain_faults(domain: str, records: Sequence[str], terms: Sequence[spf.Term]) -> Iterator[str]:
-    if len(records) > 1:
-        yield f"{domain} has {len(records)} SPF records, which receivers count as an error: leave one"
-    yield from _faults(terms)
-
-
-def _target(term: spf.Term) -> str:
-    """The name whose record an include or a redirect means; empty when it depends on the message."""
-    leads = (term.name == "include" and not term.modifier) or (term.name == "redirect" and term.modifier)
-    if not leads or "%" in term.value:
-        return ""
-    try:
-        return parse_domain(term.value, service_labels=True)
-    except InvalidInput:
-        return ""
-
-
-Found = tuple[str, ...] | NotFound | DnsError
-
-
-def _names(term: spf.Term, found: Found | None) -> str:
-    if term.network is not None:
-        return _short(term.network)
-    if found is None:
-        return "not checked" if _leads_elsewhere(term) else ""
-    if isinstance(found, DnsError):
-        return f"not checked: {found.message}"
-    if isinstance(found, NotFound):
-        return "does not exist: an error to receivers"
-    return " and ".join(found) or "has no SPF record: an error to receivers"
-
-
-def _verdicts(
-    env: Env, domain: str, terms: Sequence[spf.Term], found: Mapping[spf.Term, Found], broken: bool
-) -> Iterator[AddressVerdict]:
-    included = {
-        term.text: spf.terms(answer[0])
-        for term, answer in found.items()
-        if isinstance(answer, tuple) and len(answer) == 1
-    }
-    for cluster in (env.config.clusters or {}).values():
-        for address in _sources(cluster, domain):
-            told = spf.verdict(terms, included, ip_address(address))
-            if broken:
-                told = spf.Verdict("no", "the record counts as an error")
-            yield AddressVerdict(cluster.name, address, told.named, told.by)
-
-
-def _sources(cluster: Cluster, domain: str) -> Iterator[str]:
-    """The addresses that a domain's mail may leave the cluster by."""
-    if cluster.source_address:
-        yield str(cluster.source_address)
-    for entry in cluster.dedicated:
-        if domain in entry.domains:
-            yield str(entry.address)
+def _within(network: str, wanted: Mapping[str, str]) -> str:
+    return ", ".join(address for address in wanted if ip_address(address) in ip_network(network))
