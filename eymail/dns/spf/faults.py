@@ -192,6 +192,12 @@ def _written(branch: Branch) -> str:
 
 
 def _worth(branch: Branch) -> bool:
-    """Whether a term should stay: not ptr, and nothing that leads nowhere for certain."""
-    dead = branch.checked and branch.problem and not branch.addresses
-    return branch.term.name != "ptr" and not dead
+    """Whether a term should stay: not ptr, and nothing that leads nowhere, or into an error, for certain."""
+    return branch.term.name != "ptr" and not _dead(branch)
+
+
+def _dead(branch: Branch) -> bool:
+    if branch.policy is None or not branch.checked:
+        return branch.checked and bool(branch.problem) and not branch.addresses
+    fatal = (one for _, one in branch.policy.reached() if one.term.name in ("include", "redirect"))
+    return not branch.policy.sound or any(_dead(one) for one in fatal)

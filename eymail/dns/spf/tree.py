@@ -76,9 +76,10 @@ class Branch:
     """A term, and what it leads to.
 
     ``target`` is the name that it asks for, empty where it asks for none or depends on the client, which
-    ``depends`` says; ``reached`` is false for what stands after an ``all``. ``hosts`` are mail exchangers, ``addresses`` all that it names. ``voids`` counts void
-    answers, for clients of IPv4 and of IPv6. ``problem`` is what is wrong with what the DNS says, or, when
-    not ``checked``, why it is not known.
+    ``depends`` says; ``reached`` is false for what stands after an ``all``. ``hosts`` are mail
+    exchangers, ``addresses`` all that it names. ``voids`` counts void answers, for clients of IPv4 and
+    of IPv6. ``problem`` is what is wrong with what the DNS says, or, when not ``checked``, why it is
+    not known.
     """
 
     term: Directive | Modifier
