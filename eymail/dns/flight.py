@@ -31,7 +31,7 @@ class Next(Enum):
 
 
 class Flight:
-    """A question's way to its reply. The present try is the ``tries``-th; time.time() ``until`` is its end."""
+    """A question's way to its reply. The ``tries``-th try lasts until time.time() is ``until``."""
 
     def __init__(self, question: Question, servers: tuple[Server, ...], end: float) -> None:
         import dns.name
