@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LARGEST_UDP = 512
 """More than this goes by TCP: no server has to take it by UDP (RFC 1035 section 4.2.1)."""
 
+_LARGEST = 65535
+
 _UNSIGNED = ("REFUSED", "NOTAUTH", "NOTIMP", "FORMERR", "SERVFAIL")
 """What a server says that cannot sign, for it does not know the key."""
 
@@ -52,62 +54,51 @@ class Signer:
 
         Raises DnsError when nothing was done, Unsure when that is not known.
         """
-        import dns.rcode
-
-        answer = self._answer(message, end)
-        code = dns.rcode.to_text(answer.rcode())
-        if not answer.had_tsig and code not in _UNSIGNED:
-            raise self._unsure("answered without a signature")
-        return code
-
-    def _answer(self, message: dns.update.UpdateMessage, end: float) -> dns.message.Message:
         import dns.exception
+        import dns.rcode
         import dns.tsig
 
         wire = _wire(message)
+        way = self._by_udp if len(wire) <= _LARGEST_UDP else self._by_tcp
         try:
-            way = self._by_udp if len(wire) <= _LARGEST_UDP else self._by_tcp
-            return way(message, wire, end)
+            return dns.rcode.to_text(way(message, wire, end).rcode())
         except dns.tsig.PeerError as error:
             raise self._refused(type(error).__name__) from None
-        except (dns.exception.Timeout, TimeoutError):
+        except TimeoutError:
             raise self._unsure("did not answer in time") from None
-        except (dns.exception.DNSException, EOFError, OSError, ValueError) as error:
+        except (dns.exception.DNSException, OSError, ValueError) as error:
             raise self._unsure(f"sent no answer that can be believed ({type(error).__name__})") from None
 
     def _by_udp(self, message: dns.update.UpdateMessage, wire: bytes, end: float) -> dns.message.Message:
         import dns.exception
         import dns.tsig
 
+        doubted: Exception | None = None
         with self._socket(socket.SOCK_DGRAM, end) as udp:
             udp.send(wire)
             while True:
-                packet = self._packet(udp, end)
-                if packet[:2] != wire[:2]:
-                    continue
                 try:
-                    return _believed(message, packet)
+                    return _believed(message, self._packet(udp, end))
                 except dns.tsig.PeerError:
                     raise
-                except (dns.exception.DNSException, ValueError):
-                    continue  # anybody can send such a packet; the true one may come yet
+                except TimeoutError as error:
+                    raise doubted or error from None
+                except (dns.exception.DNSException, ValueError) as error:
+                    doubted = error  # anybody can send such a packet; the true one may come yet
 
     def _packet(self, udp: socket.socket, end: float) -> bytes:
         """The next packet. Raises TimeoutError, and DnsError when nobody listens at that port."""
         udp.settimeout(max(0.001, end - time.time()))
         try:
-            return udp.recv(65535)
+            return udp.recv(_LARGEST)
         except ConnectionRefusedError as error:
             raise self._unreachable(error) from error
 
     def _by_tcp(self, message: dns.update.UpdateMessage, wire: bytes, end: float) -> dns.message.Message:
-        import dns.query
-
         with self._socket(socket.SOCK_STREAM, end) as tcp:
-            tcp.setblocking(False)
-            dns.query.send_tcp(tcp, wire, end)
-            received = dns.query.receive_tcp(tcp, end, keyring=message.keyring, request_mac=message.mac)
-            return _response(message, received[0])
+            tcp.sendall(len(wire).to_bytes(2, "big") + wire)
+            size = int.from_bytes(_exactly(tcp, 2, end), "big")
+            return _believed(message, _exactly(tcp, size, end))
 
     def _socket(self, kind: socket.SocketKind, end: float) -> socket.socket:
         """A connected socket: what comes from elsewhere is dropped, and a closed port is told at once."""
@@ -146,20 +137,44 @@ def _wire(message: dns.update.UpdateMessage) -> bytes:
     import dns.exception
 
     try:
-        return message.to_wire(max_size=65535)
+        return message.to_wire(max_size=_LARGEST)
     except dns.exception.TooBig as error:
         raise InvalidInput("the change is too large for one message", "make it in several") from error
 
 
+def _exactly(tcp: socket.socket, size: int, end: float) -> bytes:
+    """So many bytes. Raises TimeoutError, OSError."""
+    received = b""
+    while len(received) < size:
+        tcp.settimeout(max(0.001, end - time.time()))
+        block = tcp.recv(size - len(received))
+        if not block:
+            raise ConnectionResetError("closed in the middle")
+        received += block
+    return received
+
+
 def _believed(message: dns.update.UpdateMessage, wire: bytes) -> dns.message.Message:
-    """The answer in a packet, its signature checked. Raises dnspython's exceptions."""
+    """The answer in these bytes, signed, or one that needs no signature.
+
+    Raises dnspython's exceptions, PeerError among them when the server takes the key for a wrong one, and
+    ValueError when this is not to be believed.
+    """
+    import dns.exception
     import dns.message
+    import dns.rcode
+    import dns.tsig
 
-    answer = dns.message.from_wire(wire, keyring=message.keyring, request_mac=message.mac)
-    return _response(message, answer)
-
-
-def _response(message: dns.update.UpdateMessage, answer: dns.message.Message) -> dns.message.Message:
+    if wire[:2] != message.id.to_bytes(2, "big"):
+        raise ValueError("it answers another message")
+    try:
+        answer = dns.message.from_wire(wire, keyring=message.keyring, request_mac=message.mac)
+    except dns.tsig.PeerError:
+        raise
+    except dns.exception.DNSException:
+        answer = dns.message.from_wire(wire)  # without a signature, or it raises once more
     if not message.is_response(answer):
         raise ValueError("it answers another message")
+    if not answer.had_tsig and dns.rcode.to_text(answer.rcode()) not in _UNSIGNED:
+        raise ValueError("it has no signature")
     return answer
