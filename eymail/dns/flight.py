@@ -119,7 +119,7 @@ class Flight:
         Raises NoAnswer.
         """
         try:
-            found = checked(self.server, answer, self.query).resolve_chaining()
+            found = checked(self.server, answer, self.query)
         except NotFound:
             return Reply(Status.NO_NAME)
         if found.answer is None and found.cnames and not answer.authority and self._aliases < _MOST_ALIASES:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import dns.name
 
 
+_Answered = tuple["dns.message.Message", "dns.message.ChainingResult"]
+
+
 class Resolver:
     """Asks recursive name servers, the machine's own where none are given.
 
@@ -100,11 +103,11 @@ class Resolver:
         import dns.flags
 
         query = _query(domain, "MX", recursive=False)
-        answer = checked(server, self._patiently((server,), query), query)
+        answer, found = self._patiently((server,), query)
         if not answer.flags & dns.flags.AA:
             told = f"name server {server} is not authoritative for {domain}"
             raise NoAnswer(Why.LAME, told, "the delegation to it is lame")
-        return _mx_answer(answer.resolve_chaining())
+        return _mx_answer(found)
 
     def _answer(self, name: str, kind: str, text: Callable[[Any], str]) -> Answer | None:
         found = self._chain(name, kind)
@@ -115,10 +118,9 @@ class Resolver:
     def _chain(self, name: str, kind: str) -> dns.message.ChainingResult:
         """The records of a name, and the CNAMEs on the way to them."""
         servers = self._named or of_this_machine()
-        answer: dns.message.QueryMessage = self._patiently(servers, _query(name, kind, recursive=True))
-        return answer.resolve_chaining()
+        return self._patiently(servers, _query(name, kind, recursive=True))[1]
 
-    def _patiently(self, servers: tuple[Server, ...], query: dns.message.Message) -> Any:
+    def _patiently(self, servers: tuple[Server, ...], query: dns.message.Message) -> _Answered:
         """Each server in turn, and those that said nothing usable once more, within the deadline."""
         end = time.time() + self._timeout
         failed: list[NoAnswer] = []
@@ -126,7 +128,8 @@ class Resolver:
         while turns:
             server, *turns = turns
             try:
-                return checked(server, ask(server, query, until(end, last=not turns)), query)
+                answer = ask(server, query, until(end, last=not turns))
+                return answer, checked(server, answer, query)
             except NoAnswer as error:
                 failed.append(error)
                 if error.why not in ASK_AGAIN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from eymail.dns.answers import NoAnswer, Why
 from eymail.dns.exchange import question
@@ -32,8 +32,13 @@ def most_telling(failed: list[NoAnswer]) -> NoAnswer:
     return next((error for error in failed if error.why not in ASK_AGAIN), failed[-1])
 
 
-def checked(server: Server, answer: Any, query: dns.message.Message) -> Any:
-    """The answer when its code says that it is one, and its records hang together."""
+def checked(
+    server: Server, answer: dns.message.Message, query: dns.message.Message
+) -> dns.message.ChainingResult:
+    """What an answer says, when its code says that it is one and its records hang together.
+
+    Raises NotFound when the name does not exist, NoAnswer.
+    """
     import dns.exception
     import dns.rcode
 
@@ -47,14 +52,14 @@ def checked(server: Server, answer: Any, query: dns.message.Message) -> Any:
         told = f"name server {server} answered {text}: {question(query)}"
         raise NoAnswer(why, told, _CODE_HINTS.get(why, "another: --server"))
     try:
-        found = answer.resolve_chaining()
+        found: dns.message.ChainingResult = cast("dns.message.QueryMessage", answer).resolve_chaining()
     except dns.exception.DNSException as error:
         told = f"name server {server} sent an answer that makes no sense: {question(query)}"
         raise NoAnswer(Why.MALFORMED, told, f"{type(error).__name__}") from error
     if found.answer is None and _is_referral(answer):
         told = f"name server {server} answers for other zones only: {question(query)}"
         raise NoAnswer(Why.REFERRAL, told, "ask one that looks up for others, or that serves this zone")
-    return answer
+    return found
 
 
 def _is_referral(answer: Any) -> bool:
