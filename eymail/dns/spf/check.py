@@ -126,7 +126,7 @@ class _Check:
 
     def _record(self, domain: str) -> Asking[Record]:
         """The one record of a name (sections 4.3 to 4.6)."""
-        if not askable(domain) or "." not in domain:
+        if not askable(domain) or "." not in domain or domain.startswith("["):
             raise _Ended(Outcome.NONE, f"{domain or 'nothing'} is no domain that could have a record")
         reply = yield ask(domain, "TXT")
         if reply.status is Status.FAILED:
