@@ -74,11 +74,13 @@ class Evaluation:
             self.known[self._pending] = reply
             self._send(reply)
 
-    def wanted(self, cache: Cache) -> Iterator[Question]:
-        """What is to be asked now: what it waits for, then what it will come to."""
+    def wanted(self, cache: Cache, *, ahead: bool) -> Iterator[Question]:
+        """What is to be asked now: what it waits for, then, with ``ahead``, what it will come to."""
         if self._pending is not None and self._pending not in self.known:
             self.known[self._pending] = None
             yield self._pending
+        if not ahead:
+            return
         for question in self._ahead.questions(self.known):
             self.known[question] = cache.get(question)
             if self.known[question] is None:
@@ -120,13 +122,13 @@ class Pool:
 
     def _start(self, client: Client, domain: str) -> Evaluation:
         one = Evaluation(client, domain, time.time() + self._deadline)
-        self._go_on(one, unfolded=True)
+        self._go_on(one, ahead=True)
         return one
 
-    def _go_on(self, one: Evaluation, *, unfolded: bool) -> None:
+    def _go_on(self, one: Evaluation, *, ahead: bool) -> None:
         one.advance(self._cache)
-        if one.verdict is None and unfolded:
-            for question in one.wanted(self._cache):
+        if one.verdict is None:
+            for question in one.wanted(self._cache, ahead=ahead):
                 self._want(question, one)
 
     def _want(self, question: Question, by: Evaluation) -> None:
@@ -151,7 +153,7 @@ class Pool:
                 one.known[question] = reply
                 news[one] = news.get(one, False) or unfolds(question)
         for one, unfolded in news.items():
-            self._go_on(one, unfolded=unfolded)
+            self._go_on(one, ahead=unfolded)
 
 
 def tree(asker: Asker, domain: str, deadline: float, known: dict[Question, Reply]) -> Policy:
