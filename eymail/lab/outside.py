@@ -158,7 +158,13 @@ zone:
 
 
 def _served(name: str, changed: bool) -> str:
-    return f"  - domain: {name}" + ("\n    acl: [other, administrator]" if changed else "")
+    """A zone in Knot's words.
+
+    One that changes is written to its file each time: Knot's journal merges its oldest entries after 20
+    changes, no longer fits an old file then, and would be left alone at the next start.
+    """
+    more = "\n    acl: [other, administrator]\n    zonefile-sync: 0" if changed else ""
+    return f"  - domain: {name}{more}"
 
 
 def unbound_conf(topology: Topology) -> str:
