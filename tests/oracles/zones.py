@@ -37,6 +37,8 @@ NOERROR, SERVFAIL, NXDOMAIN, NOTIMP = 0, 2, 3, 4
 _QR_RD_RA, _TC = 0x8180, 0x0200
 _EDNS = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
 _CHAIN = 20
+_THE_QUESTION = b"\xc0\x0c"
+"""A name that is written where the question's begins (RFC 1035 section 4.1.4)."""
 _TTL = 300
 
 
@@ -150,7 +152,7 @@ class ZoneServer:
         name, end = _name_at(wire, 12)
         kind = _TYPE_NAMES.get(struct.unpack_from("!H", wire, end)[0], "")
         self.asked.append((name, kind))
-        return _answered(wire, end, self.world.find(name, kind), room)
+        return _answered(wire, name, self.world.find(name, kind), room)
 
 
 def response(world: World, name: str, kind: str) -> bytes | None:
@@ -158,15 +160,15 @@ def response(world: World, name: str, kind: str) -> bytes | None:
     question = (
         struct.pack("!HHHHHH", 0, 0x0100, 1, 0, 0, 0) + wire_name(name) + struct.pack("!HH", TYPES[kind], 1)
     )
-    return _answered(question, len(question) - 4, world.find(name, kind), 65535)
+    return _answered(question, name, world.find(name, kind), 65535)
 
 
-def _answered(wire: bytes, end: int, found: Found, room: int) -> bytes | None:
-    """An answer to the packet whose question's name is before ``end``; cut when there is no room."""
+def _answered(wire: bytes, name: str, found: Found, room: int) -> bytes | None:
+    """An answer to a packet that asks for ``name``; cut when there is no room."""
     if found.code is None:
         return None
-    question = wire[12 : end + 4]
-    records = b"".join(map(_wire_record, found.records))
+    question = wire[12 : 12 + len(wire_name(name)) + 4]
+    records = b"".join(_wire_record(one, asked=name) for one in found.records)
     edns = int(_has_edns(wire))
     flags, count = _QR_RD_RA | found.code, len(found.records)
     if 12 + len(question) + len(records) + len(_EDNS) * edns > room:
@@ -201,10 +203,11 @@ def wire_name(name: str) -> bytes:
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
-def _wire_record(record: tuple[str, str, object]) -> bytes:
+def _wire_record(record: tuple[str, str, object], asked: str) -> bytes:
     owner, kind, value = record
     data = _wire_value(kind, value)
-    return wire_name(owner) + struct.pack("!HHIH", TYPES[kind], 1, _TTL, len(data)) + data
+    short = _THE_QUESTION if owner.lower() == asked.lower() else wire_name(owner)
+    return short + struct.pack("!HHIH", TYPES[kind], 1, _TTL, len(data)) + data
 
 
 def _wire_value(kind: str, value: object) -> bytes:
