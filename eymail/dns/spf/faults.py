@@ -130,13 +130,13 @@ def _redirect(record: Record) -> str:
 
 def _of_branch(name: str, branch: Branch) -> Iterator[Finding]:
     term = branch.term
-    if not branch.reached:
+    if not branch.reached and isinstance(term, Directive):
         problem = "never comes into play: it stands after all"
         yield Finding(WARNING, name, term.text, problem, "put it before, or leave it out")
     if isinstance(term, Directive):
         yield from _of_directive(name, branch, term)
     if branch.problem and branch.checked:
-        fatal = term.name in ("include", "redirect")
+        fatal = branch.reached and term.name in ("include", "redirect")
         mend = "receivers count this as an error: leave it out" if fatal else "leave it out, or mend its name"
         yield Finding(ERROR if fatal else WARNING, name, term.text, branch.problem, mend)
 
