@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,7 +108,8 @@ def test_a_network_around_the_inventorys_addresses(server: Peer, inventory: tupl
 def test_a_word_that_is_no_term_is_named(server: Peer) -> None:
     found = data(server, "ey04", script=published("v=spf1 ip4:198.51.100.10 ip4:198.51.100 ~all"))
     assert found["disagreements"] == [
-        "ip4:198.51.100 is no SPF term, so receivers count the whole record as an error"
+        "ip4:198.51.100 is no SPF term (ip4 wants an IPv4 address, or a network, after a colon), so receivers"
+        " count the whole record as an error"
     ]
 
 
@@ -178,30 +181,50 @@ def test_hostile_text_in_a_record_does_not_reach_the_screen(server: Peer) -> Non
 DOMAIN = (
     rrset("a.example", "TXT", f'"v=spf1 a include:{AT} include:gone.example include:none.example ~all"'),
     rrset("customer.example", "TXT", f'"v=spf1 redirect={AT}"'),
+    rrset("sound.example", "TXT", f'"v=spf1 include:{AT} -all"'),
+    rrset("other.example", "TXT", '"v=spf1 ip4:192.0.2.0/24 -all"'),
     rrset(AT, "TXT", '"v=spf1 ip4:198.51.100.10 ~all"'),
     rrset("none.example", "A", "192.0.2.1"),
 )
 
 
-def test_a_domains_terms_and_the_clusters_addresses(server: Peer, inventory: tuple[str, str]) -> None:
+def test_a_domains_tree(server: Peer, inventory: tuple[str, str]) -> None:
     found = data(server, *inventory, "a.example", script=zone(*DOMAIN))
-    assert [(term["term"], term["names"]) for term in found["terms"]] == [
-        ("a", "not checked"),
-        (f"include:{AT}", "v=spf1 ip4:198.51.100.10 ~all"),
-        ("include:gone.example", "does not exist: an error to receivers"),
-        ("include:none.example", "has no SPF record: an error to receivers"),
-        ("~all", ""),
+    terms = found["tree"]["terms"]  # type: ignore[index]
+    assert [(term["term"], term["state"], term["detail"]) for term in terms] == [
+        ("a", "warning", "a.example: no address"),
+        (f"include:{AT}", "ok", ""),
+        ("include:gone.example", "error", "gone.example does not exist"),
+        ("include:none.example", "error", "none.example has no SPF record"),
+        ("~all", "ok", ""),
     ]
-    assert found["addresses"] == [
-        {"cluster": "ey04", "address": "198.51.100.10", "named": "yes", "by": f"include:{AT}"}
-    ]
+    assert [term["term"] for term in terms[1]["policy"]["terms"]] == ["ip4:198.51.100.10", "~all"]
+    assert (found["lookups"], found["voids"]) == (4, [1, 1])
+    assert found["publish"] == f"v=spf1 include:{AT} ~all"
+
+
+def test_the_clusters_addresses_and_by_what_they_pass(server: Peer, inventory: tuple[str, str]) -> None:
+    told = eymail(server, *inventory, "sound.example", script=zone(*DOMAIN))
+    assert told.returncode == 0
+    by = f"sound.example: include:{AT} > {AT}: ip4:198.51.100.10"
+    assert f"cluster ey04\tsound.example\t198.51.100.10\tpass\t{by}" in told.stdout.splitlines()
+    assert "look-ups: 1 of 10" in told.stderr
+
+
+def test_a_domain_that_names_no_cluster_is_given_the_include(
+    server: Peer, inventory: tuple[str, str]
+) -> None:
+    found = data(server, *inventory, "other.example", script=zone(*DOMAIN))
+    assert found["clusters"][0]["result"] == "fail"  # type: ignore[index]
+    assert found["publish"] == f"v=spf1 ip4:192.0.2.0/24 include:{AT} -all"
 
 
 def test_a_customers_own_dedicated_address_is_asked_about(server: Peer, inventory: tuple[str, str]) -> None:
     found = data(server, *inventory, "customer.example", script=zone(*DOMAIN))
-    assert [(row["address"], row["named"]) for row in found["addresses"]] == [
-        ("198.51.100.10", "yes"),
-        ("198.51.100.11", "no"),
+    clusters = found["clusters"]
+    assert [(row["address"], row["result"]) for row in clusters] == [  # type: ignore[attr-defined]
+        ("198.51.100.10", "pass"),
+        ("198.51.100.11", "softfail"),
     ]
 
 
@@ -213,16 +236,34 @@ def test_an_include_that_cannot_be_asked_is_not_checked_and_partial(
     def script(question: Question) -> Iterator[bytes]:
         return iter([question.answer(code="SERVFAIL")]) if question.name == AT else good(question)
 
-    told = eymail(server, *inventory, "a.example", "--json", script=script)
+    told = eymail(server, *inventory, "sound.example", "--json", script=script)
     envelope = json.loads(told.stdout)
     assert (told.returncode, envelope["status"]) == (1, "partial")
-    assert envelope["data"]["addresses"][0]["named"] == "not checked"
+    assert envelope["data"]["clusters"][0]["result"] == "not checked"
     assert "SERVFAIL" in envelope["errors"][0]["message"]
 
 
-def test_several_records_are_shown_and_name_nothing(server: Peer, inventory: tuple[str, str]) -> None:
+def test_several_records_are_shown_and_let_nobody_pass(server: Peer, inventory: tuple[str, str]) -> None:
     records = '"v=spf1 ip4:198.51.100.10 -all"', '"v=spf1 -all"'
     found = data(server, *inventory, "a.example", script=zone(rrset("a.example", "TXT", *records)))
-    assert sorted(found["records"]) == ["v=spf1 -all", "v=spf1 ip4:198.51.100.10 -all"]
-    assert "2 SPF records" in found["faults"][0]
-    assert found["addresses"][0]["named"] == "no"
+    tree = found["tree"]
+    assert sorted(tree["records"]) == ["v=spf1 -all", "v=spf1 ip4:198.51.100.10 -all"]  # type: ignore[index]
+    assert found["clusters"][0]["result"] == "permerror"  # type: ignore[index]
+    assert found["publish"] == f"v=spf1 ip4:198.51.100.10 include:{AT} -all"
+
+
+def test_a_tree_on_a_terminal(server: Peer) -> None:
+    argv = [sys.executable, "-m", "eymail", "spf", "sound.example", "--server", server.address]
+    server.script = zone(*DOMAIN)
+    shown = on_a_terminal(argv)
+    lines = [line.strip() for line in shown.splitlines()]
+    assert lines[1:5] == [
+        "sound.example", f"├── include:{AT}", "│   ├── ip4:198.51.100.10", "│   └── ~all",
+    ]  # fmt: skip
+
+
+def on_a_terminal(argv: list[str]) -> str:
+    """What a program writes to a terminal of 200 columns, without its colours."""
+    script = ["script", "-qec", f"stty cols 200; {shlex.join(argv)}", "/dev/null"]
+    told = subprocess.run(script, capture_output=True, text=True, timeout=60, check=True)
+    return re.sub(r"\x1b\[[0-9;]*m", "", told.stdout).replace("\r", "")

@@ -54,7 +54,10 @@ class Record:
 
 @dataclass(frozen=True)
 class SourceVerdict:
-    """What check_host() says of a cluster's source address, and the terms that decided."""
+    """What check_host() says of a cluster's source address, and the terms that decided.
+
+    ``result`` is "not checked" for a temporary error.
+    """
 
     cluster: str
     address: str
@@ -222,7 +225,9 @@ def _verdicts(
         (Client.of(parse_ip(address), f"postmaster@{domain}", domain), domain) for _, address in sources
     )
     for (cluster, address), verdict in zip(sources, pool.verdicts(clients), strict=True):
-        yield SourceVerdict(cluster, address, verdict.result, verdict.path, verdict.problem)
+        answered = verdict.result is not Outcome.TEMPERROR
+        told = verdict.result if answered else NOT_CHECKED
+        yield SourceVerdict(cluster, address, told, verdict.path, verdict.problem)
 
 
 def _sources(cluster: Cluster, domain: str) -> Iterator[str]:
