@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from eymail.cli.app import App, pass_app, server_option
+from eymail.cli.app import App, Seconds, pass_app, server_option
 from eymail.cli.tree import command
 
 _RESULTS = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
@@ -42,7 +42,7 @@ _RESULTS = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerr
     "--timeout",
     "deadline",
     metavar="SECONDS",
-    type=click.FloatRange(0.1, 3600),
+    type=Seconds(0.1, 3600),
     default=20,
     show_default=True,
     help="The deadline of an evaluation.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import count
 from queue import Empty, Queue
 from threading import Thread
 from typing import BinaryIO
@@ -35,35 +34,49 @@ def of_lines(
     A line is ``IP [SENDER [HELO]]``, parted by blanks, with ``<>`` or ``-`` for what is empty, or a JSON
     object with these names in lower case. Empty lines and those that begin with ``#`` are passed over.
     """
-    order: deque[tuple[Triple, str] | InvalidInput] = deque()
+    read = _Read(env, target)
+    for verdict in Pool(env.asker, deadline).verdicts(read.clients(lines)):
+        yield from read.errors()
+        yield told(*read.client(), verdict, expected)
+    yield from read.errors()
 
-    def clients() -> Iterator[tuple[Client, str] | None]:
-        for number, line in zip(count(1), lines, strict=False):
+
+class _Read:
+    """What was read and not told yet, in order: clients with the domains meant, and bad lines."""
+
+    def __init__(self, env: Env, target: str) -> None:
+        self._config, self._target = env.config, target
+        self._order: deque[tuple[Triple, str] | InvalidInput] = deque()
+
+    def clients(self, lines: Iterable[bytes | None]) -> Iterator[tuple[Client, str] | None]:
+        number = 0
+        for line in lines:
+            number += line is not None
             if line is None or not line.strip() or line.startswith(b"#"):
                 yield None
                 continue
             try:
-                triple = parse(line)
-                domain = policy_domain(env.config, target, triple.sender, triple.helo)
-                client = triple.client()
+                yield self._meant(parse(line))
             except InvalidInput as error:
-                order.append(InvalidInput(f"line {number}: {error.message}", error.hint))
-                continue
-            order.append((triple, domain))
-            yield client, domain
+                self._order.append(InvalidInput(f"line {number}: {error.message}", error.hint))
 
-    for verdict in Pool(env.asker, deadline).verdicts(clients()):
-        yield from _errors(order)
-        found = order.popleft()
+    def _meant(self, triple: Triple) -> tuple[Client, str]:
+        client = triple.client()
+        domain = policy_domain(self._config, self._target, triple.sender, triple.helo)
+        self._order.append((triple, domain))
+        return client, domain
+
+    def errors(self) -> Iterator[InvalidInput]:
+        """The bad lines before the next client."""
+        while self._order and isinstance(first := self._order[0], InvalidInput):
+            self._order.popleft()
+            yield first
+
+    def client(self) -> tuple[Triple, str]:
+        """The next client."""
+        found = self._order.popleft()
         assert not isinstance(found, InvalidInput)
-        yield told(*found, verdict, expected)
-    yield from _errors(order)
-
-
-def _errors(order: deque[tuple[Triple, str] | InvalidInput]) -> Iterator[InvalidInput]:
-    while order and isinstance(first := order[0], InvalidInput):
-        order.popleft()
-        yield first
+        return found
 
 
 def parse(line: bytes) -> Triple:
@@ -95,8 +108,9 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
     """The lines of a file, each read no further than to see that it is too long."""
     while line := file.readline(_LONGEST_LINE + 1):
         yield line
-        while len(line) > _LONGEST_LINE and not line.endswith(b"\n"):
-            line = file.readline(_LONGEST_LINE)
+        rest = line
+        while len(line) > _LONGEST_LINE and rest and not rest.endswith(b"\n"):
+            rest = file.readline(_LONGEST_LINE)
 
 
 def arriving(file: BinaryIO) -> Iterator[bytes | None]:
