@@ -27,7 +27,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 LITTER = ".eymail-"
 _LARGEST = 16 * 1024 * 1024
@@ -176,25 +176,28 @@ def _gid(name: str) -> int:
 
 
 def command(argv: list[str], why: str) -> None:
-    """Run a service's command. Its output goes to a file, for a daemon that it starts may keep it open."""
-    with tempfile.TemporaryFile() as said:
+    """Run a service's command. Raises Failed with its standard error, or its output where that is empty.
+
+    They go to files, for a daemon that it starts may keep them open.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        nothing = subprocess.DEVNULL
         try:
             done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                timeout=_COMMAND_TIME,
-                check=False,
+                argv, stdin=nothing, stdout=out, stderr=errors, timeout=_COMMAND_TIME, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise Failed(f"{why}: {argv[0]} did not end within {_COMMAND_TIME:g} s") from error
         except OSError as error:
             raise Failed(f"{why}: cannot run {argv[0]}: {error.strerror}") from error
         if done.returncode:
-            said.seek(0)
-            words = " ".join(said.read().decode("utf-8", "replace").split())[-_SAID:]
-            raise Failed(f"{why}: {argv[0]} ended with code {done.returncode}: {words}")
+            said = _said(errors) or _said(out)
+            raise Failed(f"{why}: {argv[0]} ended with code {done.returncode}: {said}")
+
+
+def _said(file: IO[bytes]) -> str:
+    file.seek(0)
+    return " ".join(file.read().decode("utf-8", "replace").split())[-_SAID:]
 
 
 @contextlib.contextmanager
