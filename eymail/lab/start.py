@@ -104,8 +104,16 @@ def _run(podman: Podman, state: State, topology: Topology, built: str, host: Lab
         "--label", state.label, "--label", f"{FOLDER}={state.folder}",
         f"--dns={topology.resolver}", f"--dns-search={ZONE}", *networks, *rights,
         *podman.limits, "--tmpfs", "/run:mode=0755", "--volume", f"{state.tree(host.name)}:/run/lab:ro",
-        built,
+        *_records(state, host), built,
     )  # fmt: skip
+
+
+def _records(state: State, host: LabHost) -> list[str]:
+    """A remote host keeps what it saw in a folder of this machine, where eymail can read it as well."""
+    if not any(service.startswith("standin") for service in host.services):
+        return []
+    state.record(host.name).mkdir(parents=True, exist_ok=True)
+    return ["--volume", f"{state.record(host.name)}:/var/lib/standin"]
 
 
 def _network(name: str, address: ipaddress.IPv4Address) -> str:

@@ -51,6 +51,10 @@ class State:
         """What is mounted into a host: its files, their manifest, its services."""
         return self.folder / "hosts" / host
 
+    def record(self, host: str) -> Path:
+        """Where a remote host that keeps a record of its mail keeps it; a host's own folder."""
+        return self.folder / "records" / host
+
     @property
     def is_up(self) -> bool:
         """The number is written last, when every host was ready."""

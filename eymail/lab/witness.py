@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eymail.errors import InvalidInput
-from eymail.lab import podman
+from eymail.errors import InvalidInput, LabError
 from eymail.lab.state import State, state
 
-_RECORD = "/var/lib/standin/messages.jsonl"
-_SHOW = ("sh", "-c", f"cat {_RECORD} 2>/dev/null; true")
+_RECORD = "messages.jsonl"
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,14 @@ def watching(lab: State, domain: str) -> str:
 
 def sightings(lab: State, host: str) -> tuple[Sighting, ...]:
     """All that a remote host has had, the oldest first. Raises LabError."""
-    told = podman.find().run("exec", lab.container(host), *_SHOW)
-    return tuple(_sighting(json.loads(line)) for line in told.splitlines())
+    file = lab.record(host) / _RECORD
+    try:
+        text = file.read_text() if file.exists() else ""
+    except OSError as error:
+        raise LabError(f"cannot read {file}: {error.strerror}") from error
+    # The last line may be under the host's pen still.
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return tuple(_sighting(json.loads(line)) for line in lines)
 
 
 def _sighting(line: dict[str, Any]) -> Sighting:
