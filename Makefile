@@ -33,6 +33,8 @@ docs: setup
 
 bench: setup
 	$(BIN)/python bench/bench_queue.py
+	$(BIN)/pip install --quiet checkdmarc  # a peer of the SPF bench only
+	$(BIN)/python bench/bench_spf.py
 
 clean:
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache

@@ -149,10 +149,16 @@ class ZoneServer:
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
 
     def answer(self, wire: bytes, room: int) -> bytes | None:
-        name, end = _name_at(wire, 12)
-        kind = _TYPE_NAMES.get(struct.unpack_from("!H", wire, end)[0], "")
-        self.asked.append((name, kind))
-        return _answered(wire, name, self.world.find(name, kind), room)
+        asked, answer = answer_to(wire, self.world, room)
+        self.asked.append(asked)
+        return answer
+
+
+def answer_to(wire: bytes, world: World, room: int) -> tuple[tuple[str, str], bytes | None]:
+    """What a packet asks, as (name, type), and the packet that answers it; None for silence."""
+    name, end = _name_at(wire, 12)
+    kind = _TYPE_NAMES.get(struct.unpack_from("!H", wire, end)[0], "")
+    return (name, kind), _answered(wire, name, world.find(name, kind), room)
 
 
 def response(world: World, name: str, kind: str) -> bytes | None:
