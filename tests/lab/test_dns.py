@@ -59,21 +59,6 @@ def test_the_authoritative_server_itself_can_be_asked(lab: Lab) -> None:
     assert done.stdout.splitlines() == [lab.outside(10), lab.outside(11)]
 
 
-@pytest.mark.parametrize("domain", ["example.com", "customer.example"])
-def test_a_domains_record_names_the_cluster_by_include(lab: Lab, domain: str) -> None:
-    """The domain's TXT, and the cluster's, which it includes."""
-    data = lab.json("spf", domain)["data"]
-    assert {one["named"] for one in data["addresses"]} == {"yes"}
-    assert {one["by"] for one in data["addresses"]} == {"include:_spf.ey04.engineyard.com"}
-    assert lab.outside(10) in [one["address"] for one in data["addresses"]]
-
-
-def test_another_providers_record_does_not_name_the_cluster(lab: Lab) -> None:
-    """people.example's TXT, and that of emailsrvr.com, which it includes."""
-    data = lab.json("spf", "people.example")["data"]
-    assert {one["named"] for one in data["addresses"]} == {"no"}
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

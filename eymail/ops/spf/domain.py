@@ -70,7 +70,8 @@ class SourceVerdict:
 class DomainSpf(Result):
     """A domain's SPF. ``lookups`` of 10 and ``voids`` of 2 are used where nothing matches before the end.
 
-    ``voids`` are those for clients of IPv4 and of IPv6. ``publish`` is a better record, if there is one.
+    ``voids`` are those for clients of IPv4 and of IPv6. ``publish`` is a better record, if there is one;
+    ``admits`` the cluster that it lets send and that the present one does not.
     """
 
     domain: str
@@ -80,6 +81,7 @@ class DomainSpf(Result):
     clusters: tuple[SourceVerdict, ...]
     findings: tuple[Finding, ...]
     publish: str
+    admits: str
     missing: tuple[Failure, ...] = field(metadata={"json": False})
 
     @property
@@ -108,7 +110,8 @@ class DomainSpf(Result):
         for one in self.findings:
             yield one.level, one.name, one.term, one.problem, one.mend
         if self.publish:
-            yield "publish", self.domain, "TXT", self.publish, ""
+            why = f"so that {self.admits} may send as well" if self.admits else ""
+            yield "publish", self.domain, "TXT", self.publish, why
 
 
 _COLUMNS = ("what", "name", "term or address", "result", "by, or what to do")
@@ -160,10 +163,13 @@ def of_domain(env: Env, domain: str, *, deadline: float = DEADLINE) -> DomainSpf
     used = faults.use(policy)
     clusters, unreachable = _clusters(env)
     verdicts = tuple(_verdicts(env, clusters, domain, known, max(0.1, end - time.time())))
-    add = _to_add(env, clusters, verdicts)
-    publish = faults.proposed(policy, add)
+    admitted = _to_admit(env, clusters, verdicts)
+    publish = faults.proposed(policy, tuple(f"include:{one.spf_name}" for one in admitted))
+    admits = "".join(one.name for one in admitted)
     missing = (*_missing(policy), *unreachable)
-    return DomainSpf(domain, _record(policy), used.lookups, used.voids, verdicts, found, publish, missing)
+    return DomainSpf(
+        domain, _record(policy), used.lookups, used.voids, verdicts, found, publish, admits, missing
+    )
 
 
 def _none(policy: Policy) -> EymailError:
@@ -238,10 +244,11 @@ def _sources(cluster: Cluster, domain: str) -> Iterator[str]:
     yield from own
 
 
-def _to_add(env: Env, clusters: Iterable[Cluster], verdicts: tuple[SourceVerdict, ...]) -> tuple[str, ...]:
-    """The include of the cluster meant, where the domain names no cluster at all."""
-    if not verdicts or any(one.result == Outcome.PASS for one in verdicts):
+def _to_admit(
+    env: Env, clusters: Iterable[Cluster], verdicts: tuple[SourceVerdict, ...]
+) -> tuple[Cluster, ...]:
+    """The cluster meant, where the domain lets none send for certain."""
+    if not verdicts or any(one.result in (Outcome.PASS, NOT_CHECKED) for one in verdicts):
         return ()
     known = {cluster.name: cluster for cluster in clusters}
-    meant = known.get(env.config.default_cluster) or next(iter(known.values()))
-    return (f"include:{meant.spf_name}",)
+    return (known.get(env.config.default_cluster) or next(iter(known.values())),)
