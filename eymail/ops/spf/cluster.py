@@ -115,7 +115,9 @@ def of_cluster(
 
 def _published(env: Env, where: str, wanted: Mapping[str, str], deadline: float) -> Policy:
     policy = tree(env.asker, where, deadline, {})
-    hint = f'publish: {where}. TXT "{_record(wanted)}"' if wanted else "is the cluster's name right?"
+    hint = f'publish: {where}. TXT "{_record(wanted or {"ADDRESS": ""})}"'
+    if not wanted:
+        hint = f"if the cluster's name is right, with the address it sends from: {hint}"
     if not policy.checked:
         raise DnsError(f"the record at {where} was not found out: {policy.problem}", "try another: --server")
     if policy.problem == "does not exist":
