@@ -41,7 +41,7 @@ class Asker:
         named = tuple(Server.parse(text) for text in servers)
         self._servers = named or of_this_machine()
         self._timeout = timeout
-        self._waiting: deque[Flight] = deque()
+        self._waiting: deque[Question] = deque()
         self._flying: set[Flight] = set()
         self._selector = selectors.DefaultSelector()
         self._over_tcp = _Threads()
@@ -64,7 +64,7 @@ class Asker:
     def ask(self, question: Question) -> None:
         """Have a question asked; its reply comes by ``replies``."""
         self.asked += 1
-        self._waiting.append(Flight(question, self._servers, time.time() + self._timeout))
+        self._waiting.append(question)
 
     def replies(self, end: float) -> list[tuple[Question, Reply]]:
         """What has come in, at least one; nothing when none is out, or time.time() passes ``end`` before."""
@@ -80,7 +80,7 @@ class Asker:
 
     def _take_off(self, found: list[tuple[Question, Reply]]) -> None:
         while self._waiting and len(self._flying) < AT_ONCE:
-            one = self._waiting.popleft()
+            one = Flight(self._waiting.popleft(), self._servers, time.time() + self._timeout)
             self._flying.add(one)
             self._go_on(one, found)
 

@@ -223,3 +223,17 @@ def test_nothing_out_is_nothing_to_wait_for(server: Peer) -> None:
 )  # fmt: skip
 def test_what_can_be_a_name(name: str, good: bool) -> None:
     assert askable(name) is good
+
+
+def test_a_question_that_has_to_wait_has_its_whole_time_then() -> None:
+    """Twice as many as fly at once; the first half is never answered."""
+    questions = [ask(f"n{n}.example", "A") for n in range(2 * AT_ONCE)]
+    silent = {question.name for question in questions[:AT_ONCE]}
+
+    def script(question: Asked) -> Iterator[bytes]:
+        if question.name not in silent:
+            yield question.answer(rrset(question.name, "A", "192.0.2.1"))
+
+    with peer(script) as server, Asker([server.address], 0.6) as asker:
+        found = replies(asker, *questions)
+    assert [bool(found[question].names) for question in questions] == [False] * AT_ONCE + [True] * AT_ONCE
