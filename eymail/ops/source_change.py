@@ -95,8 +95,19 @@ def assign(env: Env, domain: str, address: str, inside: Iterable[str] = ()) -> P
         *published.steps,
         *source_files.steps(env, before, after),
     )
-    warning = _customer_warnings(env, after, name, wanted, published.record)
-    return Plan(title, steps, (*notes, *published.lines, *warning, *_ttl_notes(published)))
+    warnings = _customer_warnings(env, after, name, wanted, published.record)
+    told = (*notes, *published.lines, *warnings, *_ttl_notes(published))
+    return Plan(title, steps, told, _too_early(after, wanted, published))
+
+
+def _too_early(cluster: Cluster, address: IPv4Address, published: Published) -> tuple[str, ...]:
+    """Mail would come from an address that the cluster's record does not have yet."""
+    if not published.record_waits:
+        return ()
+    return (
+        f"{cluster.spf_name} does not have {address} yet, and others publish it: until then SPF gives no pass"
+        " to mail that comes from there",
+    )
 
 
 def _check(env: Env, now: _Situation, domain: str, address: IPv4Address) -> None:
@@ -204,7 +215,7 @@ def _nothing_assigned(now: _Situation, title: str, domain: str) -> Plan:
 def _withdrawn(env: Env, after: Cluster, address: IPv4Address) -> Published:
     """Nothing, when the address goes on being one of the cluster's."""
     if any(entry.address == address for entry in after.dedicated):
-        return Published((), (), "")
+        return Published()
     return source_dns.withdraw(env, after, address)
 
 

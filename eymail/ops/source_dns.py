@@ -37,11 +37,15 @@ class RRset(NamedTuple):
 
 @dataclass(frozen=True)
 class Published:
-    """Steps where the zones are ours, lines to be published by hand elsewhere, and the SPF record then."""
+    """Steps where the zones are ours, lines to be published by hand elsewhere, and the SPF record then.
 
-    steps: tuple[Step, ...]
-    lines: tuple[str, ...]
-    record: str
+    ``record_waits`` says that the SPF record is among what others have to publish.
+    """
+
+    steps: tuple[Step, ...] = ()
+    lines: tuple[str, ...] = ()
+    record: str = ""
+    record_waits: bool = False
 
 
 def publish(env: Env, cluster: Cluster, address: IPv4Address) -> Published:
@@ -107,13 +111,16 @@ def _strings(present: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 def _published(env: Env, wanted: _Wanted) -> Published:
     steps: list[Step] = []
     lines: list[str] = []
+    waits = False
     primary = change.name_server(env) if wanted.cluster.update else None
     for rrset in wanted.rrsets():
         if primary is not None and _ours(primary, wanted.cluster, rrset):
             steps += _step(rrset, primary.read(*rrset), wanted)
         else:
-            lines += _lines(env, rrset, wanted)
-    return Published(tuple(steps), tuple(lines), wanted.record)
+            by_hand = tuple(_lines(env, rrset, wanted))
+            lines += by_hand
+            waits = waits or (rrset.kind == "TXT" and bool(by_hand))
+    return Published(tuple(steps), tuple(lines), wanted.record, waits)
 
 
 def _ours(primary: DnsExecutor, cluster: Cluster, rrset: RRset) -> bool:

@@ -21,7 +21,7 @@ PROVED = "proved"
 
 @dataclass(frozen=True)
 class Proved(Outcome):
-    """An outcome, and which address a message really came from. ``proof`` is None where all was not done."""
+    """An outcome, and which address a message really came from. ``proof`` is None where none was sent."""
 
     expected: str = ""
     proof: Observation | None = None
@@ -47,13 +47,16 @@ class Proved(Outcome):
 
     def _told(self, proof: Observation) -> str:
         way = f"by way of {proof.via}; " if proof.via else ""
+        if proof.seen == NOT_CHECKED:
+            return f"expected {self.expected}; {way}{proof.detail}"
         return f"expected {self.expected}, seen {proof.seen}: {self.verdict} ({way}{proof.detail})"
 
 
 def applying(env: Env, domain: str, to: str) -> Callable[[Plan], Outcome]:
     """A way to apply a plan that ends with a message from the domain to ``to``.
 
-    Raises InvalidInput when one of them is none, before anything is applied.
+    None is sent when nothing was done and the domain has no address of its own. Raises InvalidInput when
+    one of them is none, before anything is applied.
     """
     name, recipient = parse_domain(domain), observe.parse_recipient(to)
     return lambda plan: _apply(env, plan, name, recipient)

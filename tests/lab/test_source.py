@@ -316,3 +316,29 @@ def test_inner_addresses_can_be_chosen(lab: Lab) -> None:
     taken = lab.inside("mail1")
     refused = lab.eymail("source", "assign", DOMAIN, lab.outside(12), "--inside", f"relay1={taken}")
     assert (refused.returncode, f"inner address {taken} is in use" in refused.stderr) == (5, True)
+
+
+def test_where_others_publish_the_lines_are_told_and_nothing_is_done_unasked(lab: Lab) -> None:
+    """Without [clusters.ey04.update]: mail would come from an address that no record has yet."""
+    text = (lab.folder / "eymail.toml").read_text()
+    config = lab.folder / "others.toml"
+    config.write_text(re.sub(r"\[clusters\.ey04\.update\]\n(\w+ = .*\n)*", "", text))
+    words = ("--config", str(config), "source", "assign", DOMAIN, lab.outside(12))
+    refused = lab.eymail(*words)
+    assert refused.returncode == 5
+    assert "until then SPF gives no pass" in refused.stderr
+    notes = lab.json(*words, "--dry-run")["data"]["notes"]
+    record = f"v=spf1 ip4:{lab.outside(10)} ip4:{lab.outside(11)} ip4:{lab.outside(12)} ~all"
+    name = f"out-{lab.outside(12).replace('.', '-')}.{ZONE}."
+    assert f'publish: _spf.{ZONE}. 300 IN TXT "{record}"' in notes
+    assert f"publish: {name} 300 IN A {lab.outside(12)}" in notes
+    reverse = ".".join(reversed(lab.outside(12).split("."))) + ".in-addr.arpa."
+    assert f"publish: {reverse} 300 IN PTR {name}" in notes
+    assert len(sources(lab)) == 2
+
+
+def test_a_domain_that_nobody_can_look_up_is_told_by_the_proof(lab: Lab) -> None:
+    """slice1 -> smtp -> relay, which refuses a sender that does not verify: not checked, in its words."""
+    told = assign(lab, "nosuch.invalid", 12)
+    assert told["data"]["proof"]["seen"] == "not checked"
+    assert "Sender verify failed" in told["data"]["proof"]["detail"]
