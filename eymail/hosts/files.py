@@ -48,6 +48,11 @@ def read(host: Host, paths: Sequence[str]) -> Mapping[str, Row | None]:
     return {path: rows[path] for path in paths}
 
 
+def _read_settled(host: Host, paths: Sequence[str]) -> Any:
+    """As ``read``, when no act is under way there, and whether one was ended in its middle."""
+    return _told(host, _ask(host, {"look": list(paths)}, _READ_TIME))
+
+
 class FileExecutor:
     """``plan.Executor`` for files. ``hosts`` gives a host by its name, ``services`` one by its own.
 
@@ -79,9 +84,9 @@ class FileExecutor:
         for place in dict.fromkeys(step.place for step in steps):
             here = [step for step in steps if step.place == place]
             host = self._hosts(place)
-            found = read(host, [step.key for step in here])
+            found = _read_settled(host, [step.key for step in here])
             for step in here:
-                if found[step.key] != _compared(step.before):
+                if found["rows"][step.key] != _compared(step.before):
                     raise _stale(host, step.key)
 
     def _order(self, step: Step) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def _settle(host: Host, steps: Iterable[Step], lost: HostError) -> None:
     """
     steps = tuple(steps)
     try:
-        found = _told(host, _ask(host, {"look": [step.key for step in steps]}, _READ_TIME))
+        found = _read_settled(host, [step.key for step in steps])
     except HostError as error:
         raise _doubt(lost) from error
     if not found["litter"] and all(found["rows"][step.key] == _compared(step.after) for step in steps):

@@ -124,11 +124,16 @@ def _dangers(entry: Entry, doubtful: tuple[Step, ...]) -> tuple[str, ...]:
 
 def _prove_outside(directory: Directory, plan: Plan, able: Mapping[str, Executor], since: int) -> None:
     """What lies elsewhere than in the directory is as the change left it. Raises StalePlan."""
-    first = {(step.kind, step.place, step.key): step for step in reversed(plan.steps)}
-    for step in plan.steps:
-        outside = not able[step.kind].beside_journal
-        if outside and first[step.kind, step.place, step.key] is step:
-            _prove_one(directory, step, able[step.kind], since)
+    for kind, executor in able.items():
+        steps = {(step.place, step.key): step for step in reversed(plan.steps) if step.kind == kind}
+        if executor.beside_journal or not steps:
+            continue
+        try:
+            executor.prove(tuple(steps.values()))
+        except StalePlan:
+            for step in steps.values():
+                _prove_one(directory, step, executor, since)
+            raise
 
 
 def _prove_one(directory: Directory, step: Step, executor: Executor, since: int) -> None:

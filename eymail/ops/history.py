@@ -37,7 +37,7 @@ def _remark(change: Entry) -> str:
     if change.undone_by is not None:
         return f"undone by {change.undone_by}"
     if change.state == "running":
-        return "under way, or ended before its end"
+        return change.error or "under way, or ended before its end"
     return change.error or ""
 
 
