@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from eymail.dns import rows
 from eymail.env import Env
 from eymail.errors import HostError, Refused, StalePlan
 from eymail.hosts.files import read, step
@@ -116,6 +117,14 @@ def test_what_another_eymail_made_is_left_alone(env: Env) -> None:
     env.directory.journal.mark(entry, 1)
     with pytest.raises(Refused, match="changes of the kind 'moon'"):
         change.undo(env, entry)
+
+
+def test_dns_that_others_change_is_refused_before_anything_is_done(env: Env) -> None:
+    dns = rows.step("x.org", "x.org", "TXT", None, rows.row("TXT", 300, ["a"]))
+    with pytest.raises(Refused, match="how the DNS of cluster ey04 is changed is not configured") as refused:
+        applied(env, Plan("both", (domain("example.com"), dns)))
+    assert "[clusters.ey04.update]" in refused.value.hint
+    assert env.directory.find("domain") == ()
 
 
 KILLED = """

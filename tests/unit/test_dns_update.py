@@ -273,6 +273,21 @@ def test_too_large_for_any_message(primary: Primary, executor: DnsExecutor) -> N
         executor.apply((rows.step(ZONE, NAME, "TXT", None, rows.row("TXT", 300, texts)),), 1)
 
 
+def test_what_a_wildcard_answers_is_not_there(primary: Primary, executor: DnsExecutor) -> None:
+    """A query finds it; a prerequisite looks for the name itself (RFC 2136 section 2.4.1)."""
+
+    def script(asked: Asked) -> list[bytes]:
+        if asked.update:
+            return [asked.answer("NXRRSET")]
+        response = dns.message.make_response(asked.message)
+        response.flags |= dns.flags.AA
+        response.answer.append(dns.rrset.from_text(f"{NAME}.", 300, "IN", "TXT", '"from *.x.org"'))
+        return [response.to_wire()]
+
+    primary.script = script
+    assert executor.read(ZONE, NAME, "TXT") is None
+
+
 def test_nobody_listens(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
