@@ -221,6 +221,9 @@ def records() -> Iterator[Case]:
     yield Case("strings joined without a space", divided, _host(3), USER, verdict=PASS, section="3.3")
     for domain in ("localhost", "a..example.com", "a" * 64 + ".example.com", "[192.0.2.3]", ""):
         yield Case(f"{domain} is no domain", {}, _host(3), f"x@{domain}", verdict=NONE, section="4.3")
+    for domain in ("example.com.", "EXAMPLE.com", "b\xfccher.example"):
+        zones = {"example.com": spf("v=spf1 -all"), "xn--bcher-kva.example": spf("v=spf1 -all")}
+        yield Case(f"{domain} is one", zones, _host(3), f"x@{domain}", verdict=FAILS, section="4.3")
     yield Case(
         "a client's mapped address",
         {"example.com": spf("v=spf1 ip4:192.0.2.3 -all")},

@@ -66,6 +66,8 @@ DEVIATIONS = (
         ("control characters", "7.1", "gives explanations with characters that an explain-string has not"),
         ("several @", "4.3", "divides a sender at the first @", ("none",)),
         ("single label", "4.3", "looks up names of one label, which have no policy"),
+        ("last dot", "4.3", "takes the last dot for an empty label in the middle", ("none",)),
+        ("U-labels", "4.3", "does not encode a sender's domain as A-labels", ("none",)),
         ("empty local part", "4.3", "leaves s without the local part postmaster"),
     ),
     *_of(
@@ -88,6 +90,7 @@ DEVIATIONS = (
         ("capitals in a name", "7.3", "puts domain-specs into lower case, and so escapes nothing in them"),
         ("reverse itself in trouble", "5.5", "an error at the client's names ends the check", ("temperror",)),
         ("HELO alone", "2.4", "has the HELO name for s, without postmaster"),
+        ("U-labels", "4.3", "does not encode a sender's domain as A-labels", ("none",)),
         ("no HELO", "7.3", "puts unknown for an empty HELO name"),
         ("nobody", "2.4", "refuses to check when there is neither sender nor HELO name", ("crash",)),
         ("last dot", "7.3", "drops the last dot from o and d"),

@@ -40,6 +40,7 @@ _OF_CLIENT: dict[str, Callable[[Case], object]] = {
     "HELO alone": lambda case: not case.sender,
     "no HELO": lambda case: not case.helo,
     "nobody": lambda case: not case.helo and not case.sender,
+    "U-labels": lambda case: not case.domain.isascii(),
     "last dot": lambda case: case.domain.endswith("."),
     "domain in capitals": lambda case: case.domain != case.domain.lower(),
     "empty last part": lambda case: re.search(r"[-.+,/_=](@|$)", f"{case.sender}\n{case.helo}", re.MULTILINE),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
+from eymail.config import Config
 from eymail.dns.answers import Mx
 from eymail.dns.question import Question, Reply, Status
 from eymail.dns.spf.check import check_host
 from eymail.dns.spf.client import Client
+from eymail.ops.spf.check import Triple
+from eymail.ops.spf.target import policy_domain
 from tests.oracles.case import Case, Verdict
 from tests.oracles.zones import NOERROR, NXDOMAIN, World, txt_parts
 
@@ -15,14 +16,19 @@ NAME = "eymail"
 
 
 def check(case: Case, world: World) -> Verdict:
-    client = Client.of(ip_address(case.ip), case.sender, case.helo)
-    steps = check_host(client, client.sender)
+    steps = check_host(*told(case))
     try:
         question = next(steps)
         while True:
             question = steps.send(reply(world, question))
     except StopIteration as end:
         return Verdict(str(end.value.result), end.value.explanation)
+
+
+def told(case: Case) -> tuple[Client, str]:
+    """The client and the domain, as the command line takes them."""
+    domain = policy_domain(Config(), "", case.sender, case.helo)
+    return Triple(case.ip, case.sender, case.helo).client(), domain
 
 
 def reply(world: World, question: Question) -> Reply:

@@ -6,12 +6,10 @@ The corpus is evaluated with replies from its zones in orders drawn by lot, one 
 from __future__ import annotations
 
 import random
-from ipaddress import ip_address
 
 import pytest
 
 from eymail.dns.question import Question, Reply
-from eymail.dns.spf.client import Client
 from eymail.dns.spf.run import Pool
 from tests.oracles import cases, corpus, subject
 from tests.oracles.case import Case, Verdict
@@ -43,8 +41,7 @@ class Lots:
 
 
 def evaluated(case: Case, lots: Lots) -> Verdict:
-    client = Client.of(ip_address(case.ip), case.sender, case.helo)
-    verdict = Pool(lots, 60).verdict(client, client.sender)
+    verdict = Pool(lots, 60).verdict(*subject.told(case))
     return Verdict(str(verdict.result), verdict.explanation)
 
 
