@@ -72,7 +72,7 @@ def spf(app: App, /, target: str, deadline: float, **options: Any) -> None:
       eymail spf example.com
       eymail spf example.com --ip 192.0.2.1 --sender joe@example.com --helo mx.example.com
       eymail spf '' --ip 192.0.2.1 --sender joe@example.com --expect pass
-      eymail spf example.com --set clients.txt
+      eymail spf example.com --set -
       eymail spf _spf-source.example.com --flatten --at example.com --diff
     """
     given = {name: value for name, value in options.items() if value not in (None, (), False)}
