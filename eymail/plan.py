@@ -317,10 +317,11 @@ def in_doubt(steps: Sequence[Step], done: int, executors: Mapping[str, Executor]
 
 def standing(steps: Iterable[Step], executors: Mapping[str, Executor]) -> tuple[Step, ...]:
     """Those of the steps whose ``after`` is how the world is now. Raises what ``prove`` raises."""
-    return tuple(step for step in steps if _stands(step, executors[step.kind]))
+    return tuple(step for step in steps if stands(step, executors[step.kind]))
 
 
-def _stands(step: Step, executor: Executor) -> bool:
+def stands(step: Step, executor: Executor) -> bool:
+    """Whether a step's ``after`` is how the world is now."""
     try:
         executor.prove((step.inverse(),))
     except StalePlan:

@@ -125,30 +125,32 @@ def _dangers(entry: Entry, doubtful: tuple[Step, ...]) -> tuple[str, ...]:
 def _prove_outside(directory: Directory, plan: Plan, able: Mapping[str, Executor], since: int) -> None:
     """What lies elsewhere than in the directory is as the change left it. Raises StalePlan."""
     for kind, executor in able.items():
-        steps = {(step.place, step.key): step for step in reversed(plan.steps) if step.kind == kind}
+        first = {(step.place, step.key): step for step in reversed(plan.steps) if step.kind == kind}
+        steps = tuple(step for step in plan.steps if step in first.values())
         if executor.beside_journal or not steps:
             continue
         try:
-            executor.prove(tuple(steps.values()))
-        except StalePlan:
-            for step in steps.values():
-                _prove_one(directory, step, executor, since)
-            raise
+            executor.prove(steps)
+        except StalePlan as error:
+            raise _blamed(directory, error, steps, executor, since) from None
 
 
-def _prove_one(directory: Directory, step: Step, executor: Executor, since: int) -> None:
-    try:
-        executor.prove((step,))
-    except StalePlan as error:
-        change = directory.journal.changed_since(step.place, step.key, since)
-        if change is not None:
-            hint = f"nothing was changed; take that back first: eymail undo {change.id}"
-            raise StalePlan(f"{error.message}, since {change}", hint) from error
-        begun = directory.journal.unfinished_undo(since)
-        if begun is not None:
-            hint = f"eymail undo {begun} makes it whole again, or mend it by hand"
-            raise StalePlan(f"{error.message}: change {begun} began to take it back", hint) from error
-        raise
+def _blamed(
+    directory: Directory, error: StalePlan, steps: tuple[Step, ...], executor: Executor, since: int
+) -> StalePlan:
+    """The error, naming the newest change that is to be taken back first, where eymail made one."""
+    stale = [step for step in steps if not plans.stands(step.inverse(), executor)]
+    changes = [directory.journal.changed_since(step.place, step.key, since) for step in stale]
+    found = [(change.id, step, change) for step, change in zip(stale, changes, strict=True) if change]
+    if found:
+        _, step, change = max(found, key=lambda one: one[0])
+        hint = f"nothing was changed; take that back first: eymail undo {change.id}"
+        return StalePlan(f"{step.place} {step.key} is no longer as it was, since {change}", hint)
+    begun = directory.journal.unfinished_undo(since)
+    if begun is not None:
+        hint = f"eymail undo {begun} makes it whole again, or mend it by hand"
+        return StalePlan(f"{error.message}: change {begun} began to take it back", hint)
+    return error
 
 
 def _prove(directory: Directory, plan: Plan, since: int) -> None:
