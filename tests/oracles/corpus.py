@@ -30,3 +30,4 @@ def made() -> Iterator[Case]:
     yield from listed("aliased", themes_dns.aliased())
     yield from listed("identified", themes_dns.identified())
     yield from listed("client", themes_dns.clients())
+    yield from listed("names", themes_dns.names_of_the_client())

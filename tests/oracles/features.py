@@ -29,6 +29,7 @@ _IN_TEXTS = {
     "ip6": r"(?i)\bip6:",
     "capitals in a name": r"[:=]\S*%\{[A-Z]",
     "empty label": r"\.\.\w",
+    "p twice": r"%\{p\S*%\{p",
     "p explained": r"%\{p",
 }
 _OF_CLIENT: dict[str, Callable[[Case], object]] = {

@@ -12,6 +12,7 @@ from tests.oracles.making import (
     CLIENTS,
     DOMAIN,
     FOUR,
+    HALVES,
     MAPPED,
     OTHER_FOUR,
     OTHER_SIX,
@@ -232,3 +233,14 @@ def clients() -> Iterator[Case]:
                 "why.example.com": spf("%{i} %{c} %{v} %{ir} %{i5r}"),
             }
             yield Case(f"{ip} {text}", zones, ip, USER)
+
+
+def names_of_the_client() -> Iterator[Case]:
+    """What %{p} stands for beside a sender in capitals, and how often a void answer counts for it."""
+    below: Records = {**reverse("other.example.org", "mx.example.com"), "why.example.com": spf("%{p} %{p2r}")}
+    below |= {"other.example.org": addresses(True), "mx.example.com": addresses(True)}
+    below[DOMAIN] = spf("v=spf1 -all exp=why.example.com")
+    yield Case("capitals", below, FOUR, "user@Example.COM")
+    for text in ("a:%{p}.%{p}.half.example", "a:%{p}.half.example exists:%{p}.half.example", "ptr ptr ptr"):
+        zones: Records = {"half.example": [HALVES], DOMAIN: spf(f"v=spf1 a:nx.example.com {text} ~all")}
+        yield Case(text, zones, FOUR, USER)
