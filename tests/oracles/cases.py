@@ -215,7 +215,7 @@ def records() -> Iterator[Case]:
     for section, record, sender, verdict in RECORDS:
         zones = {**_HIT, "example.com": spf(record)}
         yield Case(record, zones, _host(3), sender, "example.com", verdict=verdict, section=section)
-    two = {"example.com": [*spf("v=spf1 +all"), *spf("v=spf1 +all")]}
+    two = {"example.com": [*spf("v=spf1 +all"), *spf("v=spf1 ip4:192.0.2.3")]}
     yield Case("two records", two, _host(3), USER, verdict=PERMERROR, section="4.5")
     divided: Records = {"example.com": [("TXT", ("v=spf1 ip4:192.0", ".2.3 -all"))]}
     yield Case("strings joined without a space", divided, _host(3), USER, verdict=PASS, section="3.3")

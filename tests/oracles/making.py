@@ -27,8 +27,8 @@ def spf(text: str) -> list[Record]:
 
 
 def reverse(*names: str) -> Records:
-    """PTR records of all the clients."""
-    records: list[Record] = [("PTR", name) for name in names]
+    """PTR records of all the clients, in the order that eymail puts them in wherever they come from."""
+    records: list[Record] = [("PTR", name) for name in sorted(names, key=str.lower)]
     return {REVERSE_FOUR: records, REVERSE_SIX: records}
 
 

@@ -59,7 +59,8 @@ class World:
 
     @classmethod
     def of(cls, zones: Zones) -> World:
-        names = {name.lower().rstrip("."): records for name, records in zones.items()}
+        # Equal records are one (RFC 2181 section 5).
+        names = {name.lower().rstrip("."): tuple(dict.fromkeys(records)) for name, records in zones.items()}
         above = {parent for name in names for parent in _parents(name)}
         return cls(names, frozenset(above))
 
