@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,8 +60,8 @@ def ask(lab: Lab, *question: str) -> list[str]:
     return lab.exec("workstation", "kdig", "+short", f"@{server}", *question).split("\n")[:-1]
 
 
-def seen_from(lab: Lab, sender: str, count: int = 4) -> set[str]:
-    """Where mx-accept sees mail from a sender come from: slice1 -> smtp -> both relays -> gateway -> it."""
+def seen_from(lab: Lab, sender: str, count: int = 2) -> set[str]:
+    """Where mx-accept sees mail from a sender come from: slice1 -> smtp -> the relays -> gateway -> it."""
     word = f"source test {next(numbers)}."
     for _ in range(count):
         lab.send("you@accept.example", sender=sender, subject=word)
@@ -89,9 +90,9 @@ def test_a_further_domain_leaves_by_an_address_of_its_own_until_that_is_undone(l
     told = assign(lab, DOMAIN, 12)
     assert told["status"] == "ok", told
     assert proof(told) == f"expected {lab.outside(12)}, seen {lab.outside(12)}"
-    assert seen_from(lab, "app@example.com") == {lab.outside(12)}
-    assert seen_from(lab, "app@people.example", 2) == {lab.outside(10)}
-    assert seen_from(lab, "shop@customer.example", 2) == {lab.outside(11)}
+    assert seen_from(lab, "app@example.com", 4) == {lab.outside(12)}
+    assert seen_from(lab, "app@people.example") == {lab.outside(10)}
+    assert seen_from(lab, "shop@customer.example") == {lab.outside(11)}
     record = f'"v=spf1 ip4:{lab.outside(10)} ip4:{lab.outside(11)} ip4:{lab.outside(12)} ~all"'
     assert ask(lab, f"_spf.{ZONE}", "TXT") == [record]
     (name,) = ask(lab, "-x", lab.outside(12))
@@ -103,7 +104,7 @@ def test_a_further_domain_leaves_by_an_address_of_its_own_until_that_is_undone(l
     assert (row["published"], row["confirmed"]) == ("yes", "yes")
 
     assert lab.json("undo", str(change), "--yes")["status"] == "ok"
-    assert seen_from(lab, "app@example.com") == {lab.outside(10)}
+    assert seen_from(lab, "app@example.com", 4) == {lab.outside(10)}
     assert ask(lab, f"_spf.{ZONE}", "TXT") == [record.replace(f" ip4:{lab.outside(12)}", "")]
     assert ask(lab, "-x", lab.outside(12)) == ask(lab, name, "A") == []
 
@@ -143,10 +144,10 @@ def test_domains_share_an_address_which_goes_with_the_last_of_them(lab: Lab) -> 
     told = assign(lab, "people.example", 12)
     assert not [step for step in told["data"]["done"] if step["place"].startswith("source_")]
     assert "careful: SPF of people.example gives" in " ".join(told["data"]["notes"])
-    assert seen_from(lab, "app@people.example", 2) == {lab.outside(12)}
+    assert seen_from(lab, "app@people.example") == {lab.outside(12)}
     released = lab.json("source", "release", DOMAIN)
     assert proof(released) == f"expected {lab.outside(10)}, seen {lab.outside(10)}"
-    assert seen_from(lab, "app@people.example", 2) == {lab.outside(12)}
+    assert seen_from(lab, "app@people.example") == {lab.outside(12)}
     assert lab.outside(12) in str(ask(lab, f"_spf.{ZONE}", "TXT"))
     asked = lab.eymail("source", "release", "people.example", input="")
     assert asked.returncode == 5, "its own record is against the cluster's address: that wants a yes"
@@ -160,11 +161,9 @@ def test_a_domain_may_join_an_address_that_eymail_toml_dedicates(lab: Lab) -> No
     """Mail from example.com -> .11, which customer.example has from the file."""
     told = assign(lab, DOMAIN, 11)
     assert not [step for step in told["data"]["done"] if step["kind"] == "dns"], "it is published already"
-    assert (
-        seen_from(lab, "app@example.com") == seen_from(lab, "shop@customer.example", 2) == {lab.outside(11)}
-    )
+    assert seen_from(lab, "app@example.com") == seen_from(lab, "shop@customer.example") == {lab.outside(11)}
     assert lab.json("source", "release", DOMAIN)["status"] == "ok"
-    assert seen_from(lab, "shop@customer.example", 2) == {lab.outside(11)}
+    assert seen_from(lab, "shop@customer.example") == {lab.outside(11)}
 
 
 PLANNED_IN_GOOD_TIME = """
@@ -199,7 +198,7 @@ def test_a_relay_that_loses_its_power_meanwhile_is_told_and_the_rest_can_be_comp
         code, done, failed = out.split()[0], *out.split("failed")
         assert (code, set(failed.split())) == ("4", {"relay2"})
         assert {"source", ZONE, "gateway", "deferred1", "relay1"} <= set(done.split())
-        assert seen_from(lab, "app@example.com", 2) == {lab.outside(12)}
+        assert seen_from(lab, "app@example.com") == {lab.outside(12)}
         unreachable = lab.eymail("source", "assign", DOMAIN, lab.outside(12))
         assert (unreachable.returncode, "relay2" in unreachable.stderr) == (1, True)
     finally:
@@ -215,7 +214,7 @@ def _completed(lab: Lab) -> Any:
     return told if told["status"] == "ok" else None
 
 
-@pytest.mark.parametrize("seconds", [0.9, 1.8, 2.4, 3.0])
+@pytest.mark.parametrize("seconds", [1.8, 2.4, 3.0])
 def test_an_assignment_that_was_killed_is_completed_by_the_same_command(lab: Lab, seconds: float) -> None:
     """Killed at any moment: mail from the domain still leaves, by the old or by the new address."""
     argv = [
@@ -280,22 +279,20 @@ def test_two_administrators_at_once_do_not_mix(lab: Lab) -> None:
     assert len(set(inside.split())) == len(inside.split()) == 6
 
 
-@pytest.mark.parametrize(
-    ("domain", "last", "said"),
-    [
-        (DOMAIN, 10, "is the source address of cluster ey04"),
-        (DOMAIN, 21, "is the address of slice1"),
-        (DOMAIN, 61, "another machine in the gateway's network has"),
-        (DOMAIN, 255, "is no host's address in"),
-        ("customer.example", 12, "leaves by .* already"),
-    ],
+REFUSED = (
+    (DOMAIN, 10, "is the source address of cluster ey04"),
+    (DOMAIN, 21, "is the address of slice1"),
+    (DOMAIN, 61, "another machine in the gateway's network has"),
+    (DOMAIN, 255, "is no host's address in"),
+    ("customer.example", 12, "leaves by .* already"),
 )
-def test_what_cannot_be_is_refused_before_anything_is_touched(
-    lab: Lab, domain: str, last: int, said: str
-) -> None:
-    done = lab.eymail("source", "assign", domain, lab.outside(last))
-    assert done.returncode == 5, done
-    assert re.search(said, done.stderr), done.stderr
+
+
+def test_what_cannot_be_is_refused_before_anything_is_touched(lab: Lab) -> None:
+    for domain, last, said in REFUSED:
+        done = lab.eymail("source", "assign", domain, lab.outside(last))
+        assert done.returncode == 5, done
+        assert re.search(said, done.stderr), done.stderr
     assert len(sources(lab)) == 2
 
 
@@ -342,3 +339,43 @@ def test_a_domain_that_nobody_can_look_up_is_told_by_the_proof(lab: Lab) -> None
     told = assign(lab, "nosuch.invalid", 12)
     assert told["data"]["proof"]["seen"] == "not checked"
     assert "Sender verify failed" in told["data"]["proof"]["detail"]
+
+
+def test_no_message_is_lost_while_an_address_comes_and_goes(lab: Lab) -> None:
+    """slice1 -> smtp all the time, to mx-accept and mx-busy, while example.com gets an address and loses it.
+
+    Every message arrives once, by the old or by the new address; what is put off waits at deferred1, whole.
+    """
+    stop, sent = threading.Event(), itertools.count()
+    failed: list[str] = []
+
+    def keep_sending() -> None:
+        while not stop.is_set():
+            number = next(sent)
+            to = "you@busy.example" if number % 4 == 3 else "you@accept.example"
+            try:
+                lab.send(to, sender="app@example.com", subject=f"flow {number}.")
+            except AssertionError as error:
+                failed.append(str(error))
+
+    senders = [threading.Thread(target=keep_sending) for _ in range(2)]
+    for sender in senders:
+        sender.start()
+    told = assign(lab, DOMAIN, 12)
+    undone = lab.json("undo", str(told["data"]["id"]), "--yes")
+    stop.set()
+    for sender in senders:
+        sender.join()
+    assert (told["status"], undone["status"], failed) == ("ok", "ok", [])
+    count = next(sent)
+    assert count > 10
+    for relay in ("relay1", "relay2"):
+        lab.exec(relay, "exim4", "-qff")
+    put_off = count // 4
+
+    def arrived() -> list[str]:
+        found = [one["data"] for one in lab.seen("mx-accept") if "Subject: flow " in one["data"]]
+        return found if len(found) == count - put_off and lab.queued("deferred1") == put_off else []
+
+    found = lab.wait(f"{count - put_off} of {count} arrived, {put_off} wait", arrived, 60)
+    assert len({re.findall(r"flow \d+\.", data)[0] for data in found}) == len(found), "each once"
