@@ -122,8 +122,9 @@ def _check_dedicated(cluster: Cluster) -> None:
             if host.name not in entry.inside:
                 raise ConfigError(
                     f"dedicated address {entry.address} has no inner address on {host.name}",
-                    f"add {host.name} to its inside: mail from {entry.domains[0]} can leave by any"
-                    " relay or deferred host",
+                    f"add {host.name} to its inside, for mail from {entry.domains[0]} can leave by any relay"
+                    " or deferred host; where eymail assigned it, run again:"
+                    f" eymail source assign {entry.domains[0]} {entry.address}",
                 )
 
 

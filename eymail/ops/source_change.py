@@ -35,6 +35,7 @@ from eymail.plan import Plan
 
 if TYPE_CHECKING:
     from eymail.env import Env
+    from eymail.hosts import Host
     from eymail.plan import Step
 
 _SPARE = 8
@@ -85,6 +86,8 @@ def assign(env: Env, domain: str, address: str, inside: Iterable[str] = ()) -> P
     _check(env, now, name, wanted)
     if now.in_file(name):
         return Plan(title, (), (f"eymail.toml dedicates {wanted} to {name}",))
+    if lacking := _lacking(now):
+        return _claimed_for_new_hosts(env, now, lacking, title)
     there = now.at(wanted)
     chosen, notes = _inside(env, now, there, source_check.parse_inside(given))
     one = Assigned(wanted, tuple(dict.fromkeys((*there.domains, name))), {**there.inside, **chosen})
@@ -110,19 +113,43 @@ def _too_early(cluster: Cluster, address: IPv4Address, published: Published) -> 
     )
 
 
+def _lacking(now: _Situation) -> dict[IPv4Address, tuple[str, ...]]:
+    """The sending hosts that came into the inventory after an address was assigned, by address."""
+    missing = {
+        one.address: source_check.missing_inside(now.described, one) for one in now.assigned if one.domains
+    }
+    return {address: hosts for address, hosts in missing.items() if hosts}
+
+
+def _claimed_for_new_hosts(
+    env: Env, now: _Situation, lacking: dict[IPv4Address, tuple[str, ...]], title: str
+) -> Plan:
+    """Inner addresses for them come first: without, nothing can be rendered for any host."""
+    places = [(address, host) for address, hosts in lacking.items() for host in hosts]
+    free = _free(now, len(places))
+    around = neighbours.ask(_gateway(env, now), free)
+    chosen = source_check.choose(places, {}, free, around.taken)
+    steps = (
+        rows.step("source_inside", None, _inside_row(now, address, host, inner))
+        for (address, host), inner in chosen.items()
+    )
+    names = ", ".join(dict.fromkeys(host for _, host in places))
+    note = f"{names}: new here; inner addresses are claimed, and the hosts' files have to be rendered again"
+    return Plan(title, tuple(steps), (note,))
+
+
 def _check(env: Env, now: _Situation, domain: str, address: IPv4Address) -> None:
     """Raises Refused when the address or the domain is given away already."""
     complete(now.described)
     source_check.check_address((env.config.clusters or {}).values(), now.described, address)
     source_check.check_domain(now.described, now.assigned, domain, address)
-    if now.at(address).domains:
+    if domain in now.at(address).domains:
         return
-    cluster = now.described.name
     owner = env.directory.get("source_address", address=str(address))
-    if owner and owner["cluster"] != cluster:
+    if owner and owner["cluster"] != now.described.name:
         raise Refused(f"{address} is a source address of cluster {owner['cluster']}", "dedicate another")
     elsewhere = env.directory.get("source", sender_domain=domain)
-    if elsewhere and elsewhere["source_address"] != str(address):
+    if elsewhere:
         told = f"mail from {domain} leaves by {elsewhere['source_address']} already, in another cluster"
         raise Refused(told, "release it there first: eymail source release, with --cluster")
 
@@ -138,13 +165,21 @@ def _inside(
     missing = source_check.missing_inside(cluster, there)
     used = source_check.used_inside(cluster, now.assigned)
     source_check.check_given(cluster, missing, given, used)
-    assert cluster.network is not None
-    free = tuple(islice(source_check.candidates(cluster.network, used), len(missing) + _SPARE))
-    gateway = env.host_at(cluster.with_role(Role.GATEWAY)[0])
-    asked = (there.address, *given.values(), *(free if missing else ()))
-    around = neighbours.ask(gateway, asked)
+    free = _free(now, len(missing)) if missing else ()
+    around = neighbours.ask(_gateway(env, now), (there.address, *given.values(), *free))
     notes = tuple(source_check.check_outside(around, there.address))
     return source_check.choose(missing, given, free, around.taken), notes
+
+
+def _free(now: _Situation, count: int) -> tuple[IPv4Address, ...]:
+    """Inner addresses that the inventory has not given out, and some to spare."""
+    network, used = now.described.network, source_check.used_inside(now.described, now.assigned)
+    assert network is not None  # a complete cluster has one
+    return tuple(islice(source_check.candidates(network, used), count + _SPARE))
+
+
+def _gateway(env: Env, now: _Situation) -> Host:
+    return env.host_at(now.described.with_role(Role.GATEWAY)[0])
 
 
 def _claim(now: _Situation, there: Assigned, domain: str, chosen: dict[str, IPv4Address]) -> Iterator[Step]:

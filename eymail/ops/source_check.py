@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from eymail.config import Cluster, Role
 from eymail.errors import InvalidInput, Refused
@@ -14,6 +14,7 @@ from eymail.ops.inventory import Assigned
 if TYPE_CHECKING:
     from eymail.hosts.neighbours import Neighbourhood
 
+K = TypeVar("K")
 SENDING = (Role.RELAY, Role.DEFERRED)
 
 
@@ -110,12 +111,12 @@ def candidates(network: IPv4Network, used: frozenset[IPv4Address]) -> Iterator[I
 
 
 def choose(
-    hosts: Sequence[str],
-    given: Mapping[str, IPv4Address],
+    hosts: Sequence[K],
+    given: Mapping[K, IPv4Address],
     free: Iterable[IPv4Address],
     taken: frozenset[IPv4Address],
-) -> dict[str, IPv4Address]:
-    """An inner address for each host: the one given for it, or the next that is free.
+) -> dict[K, IPv4Address]:
+    """An inner address for each host, by name or otherwise: the one given for it, or the next that is free.
 
     Raises Refused when another machine has a given one, or none is left.
     """

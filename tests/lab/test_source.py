@@ -379,3 +379,24 @@ def test_no_message_is_lost_while_an_address_comes_and_goes(lab: Lab) -> None:
 
     found = lab.wait(f"{count - put_off} of {count} arrived, {put_off} wait", arrived, 60)
     assert len({re.findall(r"flow \d+\.", data)[0] for data in found}) == len(found), "each once"
+
+
+def test_a_relay_that_is_new_in_the_inventory_gets_its_inner_addresses_first(lab: Lab) -> None:
+    """Without them no file can be rendered, for mail might leave that relay by the cluster's own address."""
+    assign(lab, DOMAIN, 12)
+    text = (lab.folder / "eymail.toml").read_text()
+    new, inner = (
+        lab.inside("relay1").rsplit(".", 1)[0] + ".15",
+        lab.inside("relay1").rsplit(".", 1)[0] + ".99",
+    )
+    text = text.replace("inside = { ", f'inside = {{ relay3 = "{inner}", ')
+    config = lab.folder / "larger.toml"
+    config.write_text(f'{text}relay3 = {{ role = "relay", address = "{new}" }}\n')
+    refused = lab.eymail("--config", str(config), "cluster", "render")
+    assert (refused.returncode, f"source assign {DOMAIN} {lab.outside(12)}" in refused.stderr) == (1, True)
+    told = lab.json("--config", str(config), "source", "assign", DOMAIN, lab.outside(12), "--dry-run")
+    assert [(one["place"], one["after"]["host"]) for one in told["data"]["steps"]] == [
+        ("source_inside", "relay3")
+    ]
+    assert lab.json("--config", str(config), "source", "assign", DOMAIN, lab.outside(12))["status"] == "ok"
+    assert lab.eymail("--config", str(config), "cluster", "render").returncode == 0
