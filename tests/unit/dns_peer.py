@@ -50,7 +50,7 @@ class Peer:
     def __init__(self, script: Script, ip: str = "127.0.0.1", port: int = 0) -> None:
         self.script = script
         self.asked: list[Question] = []
-        self._udp, self._tcp = _both(ip, port)
+        self._udp, self._tcp = both(ip, port)
         self.port = int(self._udp.getsockname()[1])
         self.address = f"{ip}:{self.port}"
         threading.Thread(target=self._serve_udp, daemon=True).start()
@@ -90,7 +90,7 @@ class Peer:
                 time.sleep(packet)
 
 
-def _both(ip: str, port: int) -> tuple[socket.socket, socket.socket]:
+def both(ip: str, port: int) -> tuple[socket.socket, socket.socket]:
     """A UDP and a TCP socket on one port; another is chosen when TCP's is taken."""
     while True:
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

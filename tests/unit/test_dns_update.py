@@ -23,6 +23,7 @@ from eymail.dns import rows
 from eymail.dns.update import DnsExecutor
 from eymail.errors import DnsError, EymailError, InDoubt, InvalidInput, StalePlan
 from eymail.plan import Step
+from tests.unit.dns_peer import both
 
 ZONE, NAME = "x.org", "_spf.x.org"
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA=="
@@ -71,10 +72,8 @@ class Primary:
     def __init__(self) -> None:
         self.script: Answer = lambda asked: [asked.answer()]
         self.asked: list[Asked] = []
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
+        self._udp, self._tcp = both("127.0.0.1", 0)
         self.port = int(self._udp.getsockname()[1])
-        self._tcp = socket.create_server(("127.0.0.1", self.port))
         for serve in (self._serve_udp, self._serve_tcp):
             threading.Thread(target=serve, daemon=True).start()
 
