@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from eymail.dns.answers import Mx, NoAnswer, Why
 from eymail.dns.exchange import PAYLOAD, no_answer, unreachable
-from eymail.dns.question import Question, Reply, Status, labels
+from eymail.dns.question import Question, Reply, Status, labels, packet
 from eymail.dns.servers import Server
 from eymail.dns.turns import ASK_AGAIN, TRIES, checked, most_telling, until
 from eymail.errors import NotFound
@@ -34,8 +36,6 @@ class Flight:
     """A question's way to its reply. The ``tries``-th try lasts until time.time() is ``until``."""
 
     def __init__(self, question: Question, servers: tuple[Server, ...], end: float) -> None:
-        import dns.name
-
         self.question = question
         self.socket: socket.socket | None = None
         self._end = end
@@ -44,14 +44,22 @@ class Flight:
         self._aliases = 0
         self._stray = ""
         self.tries = 0
-        self._ask_for(dns.name.Name(labels(question.name)))
+        self._ask_for(labels(question.name))
         self._next_server()
 
-    def _ask_for(self, name: dns.name.Name, *, edns: bool = True) -> None:
-        import dns.message
+    def _ask_for(self, name: tuple[bytes, ...], *, edns: bool = True) -> None:
+        self._id = int.from_bytes(os.urandom(2))
+        self._name, self._payload = name, PAYLOAD if edns else 0
+        self.__dict__.pop("query", None)
 
-        more: dict[str, Any] = {"use_edns": 0, "payload": PAYLOAD} if edns else {}
-        self.query = dns.message.make_query(name, self.question.kind, **more)
+    @cached_property
+    def query(self) -> dns.message.QueryMessage:
+        """The question as dnspython has it, to compare answers with."""
+        import dns.message
+        import dns.name
+
+        edns: dict[str, Any] = {"use_edns": 0, "payload": self._payload} if self._payload else {}
+        return dns.message.make_query(dns.name.Name(self._name), self.question.kind, id=self._id, **edns)
 
     def _next_server(self) -> None:
         self.tries += 1
@@ -65,7 +73,7 @@ class Flight:
         try:
             self.socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             self.socket.connect((self.server.address, self.server.port))
-            self.socket.send(self.query.to_wire())
+            self.socket.send(packet(self._id, self._name, self.question.kind, self._payload))
         except OSError as error:
             self.close()
             raise unreachable(self.server, self.query, error) from error
@@ -80,21 +88,21 @@ class Flight:
         """What a packet says. Raises NoAnswer when the server's turn is over."""
         assert self.socket is not None
         try:
-            packet = self.socket.recv(65535)
+            answer = self.socket.recv(65535)
         except BlockingIOError:
             return Next.WAIT
         except OSError as error:
             raise unreachable(self.server, self.query, error) from error
-        if packet[:2] == self.query.id.to_bytes(2) and packet[2:3] and packet[2] & _TRUNCATED:
+        if answer[:2] == self._id.to_bytes(2) and answer[2:3] and answer[2] & _TRUNCATED:
             return Next.TCP
-        return self._read(packet)
+        return self._read(answer)
 
-    def _read(self, packet: bytes) -> Reply | Next:
+    def _read(self, wire: bytes) -> Reply | Next:
         import dns.exception
         import dns.message
 
         try:
-            answer = dns.message.from_wire(packet)
+            answer = dns.message.from_wire(wire)
         except (dns.exception.DNSException, ValueError) as error:
             self._stray = type(error).__name__
             return Next.WAIT
@@ -102,16 +110,16 @@ class Flight:
             self._stray = "it answers another question"
             return Next.WAIT
         if self._too_old_for_edns(answer):
-            self._ask_for(self.query.question[0].name, edns=False)
+            self._ask_for(self._name, edns=False)
             return Next.AGAIN
-        reply = self.understood(answer, len(packet))
+        reply = self.understood(answer, len(wire))
         return Next.AGAIN if reply is None else reply
 
     def _too_old_for_edns(self, answer: dns.message.Message) -> bool:
         import dns.rcode
 
         refused = answer.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP)
-        return refused and answer.edns < 0 and self.query.edns >= 0
+        return refused and answer.edns < 0 and self._payload > 0
 
     def understood(self, answer: dns.message.Message, size: int = 0) -> Reply | None:
         """The reply in an answer; None when it ends in an alias that is to be asked about now.
@@ -124,7 +132,7 @@ class Flight:
             return Reply(Status.NO_NAME)
         if found.answer is None and found.cnames and not answer.authority and self._aliases < _MOST_ALIASES:
             self._aliases += 1
-            self._ask_for(found.canonical_name)
+            self._ask_for(found.canonical_name.labels)
             return None
         owner = plain(found.canonical_name) if found.cnames or self._aliases else ""
         if found.answer is None:

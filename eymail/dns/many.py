@@ -71,6 +71,8 @@ class Asker:
         found: list[tuple[Question, Reply]] = []
         while not found and (self._waiting or self._flying):
             self._take_off(found)
+            import dns.message  # noqa: F401 - while the first answers are on their way
+
             left = min([end, *(one.until for one in self._flying)]) - time.time()
             if not found:
                 self._wait(max(0.0, left), found)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from eymail.dns.answers import Mx, NoAnswer
 
+TYPES = {"A": 1, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
 LONGEST_LABEL = 63
 LONGEST_NAME = 253
+_RECURSION_DESIRED, _IN, _OPT = 0x0100, 1, 41
 
 
 class Question(NamedTuple):
@@ -90,3 +93,15 @@ def labels(name: str) -> tuple[bytes, ...]:
 
 def _bytes(label: str) -> bytes:
     return label.encode("utf-8", "surrogateescape")
+
+
+def packet(id: int, name: tuple[bytes, ...], kind: str, payload: int) -> bytes:
+    """A recursive question as it goes on the wire (RFC 1035 section 4.1, RFC 6891 section 6.1.2).
+
+    ``name`` are its labels, ``payload`` the bytes that an answer may have, 0 for no EDNS. It is what
+    dnspython makes, made here so that a question is on its way while dnspython is still being loaded.
+    """
+    head = struct.pack("!6H", id, _RECURSION_DESIRED, 1, 0, 0, bool(payload))
+    wire = b"".join(bytes([len(label)]) + label for label in name)
+    option = b"\0" + struct.pack("!HHIH", _OPT, payload, 0, 0) if payload else b""
+    return head + wire + struct.pack("!HH", TYPES[kind], _IN) + option

@@ -6,12 +6,17 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import dns.message
+import dns.name
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eymail.dns.answers import Mx
 from eymail.dns.many import AT_ONCE, Asker
-from eymail.dns.question import Question, Reply, Status, ask, askable
+from eymail.dns.question import TYPES, Question, Reply, Status, ask, askable, labels, packet
 from tests.unit.dns_peer import Peer, framed, peer, rrset, zone
 from tests.unit.dns_peer import Question as Asked
 
@@ -237,3 +242,15 @@ def test_a_question_that_has_to_wait_has_its_whole_time_then() -> None:
     with peer(script) as server, Asker([server.address], 0.6) as asker:
         found = replies(asker, *questions)
     assert [bool(found[question].names) for question in questions] == [False] * AT_ONCE + [True] * AT_ONCE
+
+
+@given(
+    st.integers(0, 65535),
+    st.text("abcXYZ019-_/*\xe9", min_size=1, max_size=250).filter(askable),
+    st.sampled_from(sorted(TYPES)),
+    st.sampled_from([0, 1232]),
+)
+def test_questions_are_those_that_dnspython_makes(id: int, name: str, kind: str, payload: int) -> None:
+    edns: dict[str, Any] = {"use_edns": 0, "payload": payload} if payload else {}
+    wanted = dns.message.make_query(dns.name.Name(labels(name)), kind, id=id, **edns)
+    assert packet(id, labels(name), kind, payload) == wanted.to_wire()
