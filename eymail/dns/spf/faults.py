@@ -199,5 +199,7 @@ def _worth(branch: Branch) -> bool:
 def _dead(branch: Branch) -> bool:
     if branch.policy is None or not branch.checked:
         return branch.checked and bool(branch.problem) and not branch.addresses
-    fatal = (one for one in branch.policy.branches if one.reached and one.term.name in ("include", "redirect"))
+    fatal = (
+        one for one in branch.policy.branches if one.reached and one.term.name in ("include", "redirect")
+    )
     return not branch.policy.sound or any(_dead(one) for one in fatal)
