@@ -257,6 +257,13 @@ def limits() -> Iterator[Case]:
         voids = " ".join(f"a:void{number}.example.com" for number in range(count))
         zones = {"example.com": spf(f"v=spf1 {voids} ip4:192.0.2.3 -all")}
         yield Case(f"{count} voids", zones, _host(3), USER, verdict=verdict, section="4.6.4")
+    used_up = ("a:miss.example.com " * 10, "a:void1.example.com a:void2.example.com ")
+    for number, terms in enumerate(used_up):
+        for at, text, told in (("why", "%{p}", "unknown"), ("void3", "", "")):
+            zones = {**_HIT, "example.com": spf(f"v=spf1 {terms}-all exp={at}.example.com")}
+            zones |= {"why.example.com": spf(text)} if text else {}
+            name = f"an explanation after the limit: {at} {number}"
+            yield Case(name, zones, _host(3), USER, verdict=Verdict("fail", told), section="4.6.4")
     loop = {
         "example.com": spf("v=spf1 include:b.example.com -all"),
         "b.example.com": spf("v=spf1 include:example.com -all"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from tests.oracles.case import Case
+from tests.oracles.making import Records
 from tests.oracles.zones import ANY, txt_parts
 
 _GOOD = r"%\{[a-zA-Z][0-9]*[rR]?[-.+,/_=]*\}"
+_REVERSED = re.compile(r"\bptr\b|%\{p")
 _IN_TEXTS = {
     "macro i": r"%\{[iI]",
     "macro R": r"%\{[a-zA-Z][0-9]*R",
@@ -35,6 +38,7 @@ _IN_TEXTS = {
 _OF_CLIENT: dict[str, Callable[[Case], object]] = {
     "IPv6 client": lambda case: ":" in case.ip and not case.ip.lower().startswith("::ffff:"),
     "IPv4 client": lambda case: ":" not in case.ip or case.ip.lower().startswith("::ffff:"),
+    "label over 63": lambda case: re.search(r"[^.@]{64}", case.sender),
     "several @": lambda case: case.sender.count("@") > 1,
     "single label": lambda case: "." not in case.domain,
     "empty local part": lambda case: case.sender and not case.sender.rpartition("@")[0],
@@ -59,10 +63,30 @@ _OF_ZONES: dict[str, Callable[[Case], object]] = {
 
 
 def features(case: Case) -> frozenset[str]:
+    """Of what the case's domain leads to, other names of its zones left out."""
+    case = replace(case, zones=_led_to(case))
     texts = "\n".join(_texts(case))
     found = {word for word, pattern in _IN_TEXTS.items() if re.search(pattern, texts, re.MULTILINE)}
     found |= {word for word, has in (*_OF_CLIENT.items(), *_OF_ZONES.items()) if has(case)}
     return case.kinds | found
+
+
+def _led_to(case: Case) -> Records:
+    """The names that stand in a record of one before, from the domain on; all, where macros name them."""
+    names = {name.lower(): list(records) for name, records in case.zones.items()}
+    reached: Records = {}
+    waiting = [case.domain.lower().rstrip(".")]
+    while waiting:
+        name = waiting.pop()
+        reached[name] = names.get(name, [])
+        text = "\n".join(map(repr, reached[name])).lower()
+        if re.search(r"[:=]\S*%\{", text):
+            return names
+        named = (
+            other for other in names if other in text or (other.endswith(".arpa") and _REVERSED.search(text))
+        )
+        waiting += [other for other in named if other not in reached and other not in waiting]
+    return reached
 
 
 def _texts(case: Case) -> Iterator[str]:

@@ -244,3 +244,7 @@ def names_of_the_client() -> Iterator[Case]:
     for text in ("a:%{p}.%{p}.half.example", "a:%{p}.half.example exists:%{p}.half.example", "ptr ptr ptr"):
         zones: Records = {"half.example": [HALVES], DOMAIN: spf(f"v=spf1 a:nx.example.com {text} ~all")}
         yield Case(text, zones, FOUR, USER)
+    for count in (9, 10):
+        text = f"v=spf1 {'a:%{p}.miss.example ' * count}ip4:192.0.2.3 -all"
+        zones = {**below, "mx.example.com.miss.example": addresses(False), DOMAIN: spf(text)}
+        yield Case(f"{count} terms with p", zones, FOUR, USER, kinds=frozenset({f"p and {count} terms"}))
