@@ -107,6 +107,19 @@ services.SERVICES["nftables"] = services.Service(("true",), ("sh", "-c", load))"
     assert unchanged(lab, "gateway", NFT) == seen
 
 
+def test_an_exim_that_cannot_listen_is_put_back_and_listens_again(lab: Lab) -> None:
+    """An address of nobody's passes Exim's check and cannot be bound: with the old file it serves a slice."""
+    seen = unchanged(lab, "relay1", EXIM)
+    edit = 'lambda text: "local_interfaces = 203.0.113.7\\n" + text'
+    told = at(lab, f"""apply(step("relay1", {EXIM!r}, {edit}, "exim"))""")
+    assert told["error"] == "host"
+    assert "Exim did not come back" in told["message"]
+    assert unchanged(lab, "relay1", EXIM) == seen
+    lab.send("user@accept.example", server=lab.inside("lb1"))
+    ear = lab.exec("relay1", "sh", "-c", "grep -c ':0019 .* 0A ' /proc/net/tcp")
+    assert ear == "1\n"
+
+
 def test_changed_since_it_was_planned(lab: Lab) -> None:
     lab.exec("relay2", "sh", "-c", "echo old > /etc/eymail-test")
     setup = """planned = step("relay2", "/etc/eymail-test", lambda text: "new\\n", "")
