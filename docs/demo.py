@@ -105,6 +105,11 @@ def source_address(cluster: Cluster) -> None:
     say("Which address does our mail come from?")
     out = shown(["eymail", "spf", "ey04"])
     insist("the cluster's source address is published", str(cluster.source_address) in out.split())
+    seen = json.loads(quiet(["eymail", "spf", "ey04", "--observe", "--json"]))["data"]["observed"]["seen"]
+    insist("and the outside sees it", seen == str(cluster.source_address))
+    print(f"a message through the cluster was seen to come from {seen}")
+    for address, result in ((cluster.source_address, "pass"), ("192.0.2.1", "fail")):
+        shown(["eymail", "spf", "example.com", "--ip", str(address), "--expect", result])
 
 
 def catchalls() -> str:
@@ -150,6 +155,18 @@ def _arrived(subject: str) -> bool:
     return bool(seen_from(subject))
 
 
+def dedicated(cluster: Cluster) -> None:
+    say("A customer gets a source address of its own: one command, proved from outside, and taken back")
+    address = cluster.dedicated[0].address + 1
+    out = shown(["eymail", "source", "assign", "example.com", str(address)])
+    insist("the outside saw the new address", f"seen {address}: proved" in out)
+    shown(["eymail", "undo", change("source assign")])
+    subject = "from the cluster again"
+    send("slice1", "smtp", "app@example.com", "you@accept.example", subject)
+    wait("the outside MX got it", partial(_arrived, subject))
+    insist("from the cluster's address", seen_from(subject) == [str(cluster.source_address)])
+
+
 def stuck() -> None:
     say("Mail to dead hosts goes to the deferred host; the relays stay empty")
     for domain in DEAD:
@@ -177,11 +194,16 @@ def tunnelled(cluster: Cluster, password: str) -> None:
     insist("the login passed", "login\tok" in out)
 
 
+def change(words: str) -> str:
+    """The newest change whose title has these words."""
+    entries = json.loads(quiet(["eymail", "history", "--json"]))["data"]["entries"]
+    return next(str(entry["id"]) for entry in entries if words in entry["title"])
+
+
 def undone() -> None:
     say("What was changed, and one change taken back")
     shown(["eymail", "history"])
-    newest = json.loads(quiet(["eymail", "history", "--json"]))["data"]["entries"][0]
-    shown(["eymail", "undo", str(newest["id"]), "--yes"])
+    shown(["eymail", "undo", change("--subdomains"), "--yes"])
     recipient = "incoming@foo.example.com"
     probe = ["--server", "mx.ey04.engineyard.com", "--from", "someone@accept.example", "--to", recipient]
     shown(inside("workstation", "swaks", "--silent", "2", "--quit-after", "RCPT", *probe), code=24)
@@ -212,6 +234,7 @@ def story() -> None:
         password = catchalls()
         incoming()
         outgoing(cluster)
+        dedicated(cluster)
         stuck()
         tunnelled(cluster, password)
         undone()
