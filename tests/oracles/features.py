@@ -11,6 +11,7 @@ from tests.oracles.making import Records
 from tests.oracles.zones import ANY, txt_parts
 
 _GOOD = r"%\{[a-zA-Z][0-9]*[rR]?[-.+,/_=]*\}"
+_ASKING = re.compile(r"(?i)(?<=[ +?~-])(?:a|mx|ptr|include|exists|redirect)(?=[:=/ ]|$)", re.MULTILINE)
 _REVERSED = re.compile(r"\bptr\b|%\{p")
 _IN_TEXTS = {
     "macro i": r"%\{[iI]",
@@ -27,7 +28,7 @@ _IN_TEXTS = {
     "percent at the end": r"(^|[^%])%$",
     "two percents at the end": r"%%$",
     "modifier in capitals": r"(?<![a-z])(?!redirect|exp)(?i:redirect|exp)=",
-    "redirect": r"(?i)redirect=",
+    "redirect near the limit": r"(?i)redirect=",
     "mx": r"(?i)\bmx\b",
     "ip6": r"(?i)\bip6:",
     "capitals in a name": r"[:=]\S*%\{[A-Z]",
@@ -57,6 +58,7 @@ _OF_ZONES: dict[str, Callable[[Case], object]] = {
     "PTR in capitals": lambda case: any(str(name) != str(name).lower() for name in _values(case, "PTR")),
     "over ten exchangers": lambda case: sum(1 for _ in _exchangers(case)) > 10,
     "dangling alias": lambda case: any(name not in case.zones for name in _values(case, "CNAME")),
+    "void names": lambda case: any(str(name).lower() not in case.zones for name in _values(case, "PTR")),
     "reverse itself in trouble": lambda case: "3.2.0.192.in-addr.arpa" in _troubled(case),
     "reverse trouble": lambda case: _troubled(case) & {*_values(case, "PTR"), "3.2.0.192.in-addr.arpa"},
 }
@@ -67,6 +69,8 @@ def features(case: Case) -> frozenset[str]:
     case = replace(case, zones=_led_to(case))
     texts = "\n".join(_texts(case))
     found = {word for word, pattern in _IN_TEXTS.items() if re.search(pattern, texts, re.MULTILINE)}
+    if len(_ASKING.findall(texts)) < 9:
+        found.discard("redirect near the limit")
     found |= {word for word, has in (*_OF_CLIENT.items(), *_OF_ZONES.items()) if has(case)}
     return case.kinds | found
 

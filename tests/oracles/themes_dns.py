@@ -248,3 +248,6 @@ def names_of_the_client() -> Iterator[Case]:
         text = f"v=spf1 {'a:%{p}.miss.example ' * count}ip4:192.0.2.3 -all"
         zones = {**below, "mx.example.com.miss.example": addresses(False), DOMAIN: spf(text)}
         yield Case(f"{count} terms with p", zones, FOUR, USER, kinds=frozenset({f"p and {count} terms"}))
+    zones = {**reverse("mx.example.com", "nowhere.example.net"), "mx.example.com": addresses(True)}
+    zones[DOMAIN] = spf("v=spf1 a:nx1.example.com a:nx2.example.com ptr ~all")
+    yield Case("a name elsewhere that is void", zones, FOUR, USER)
