@@ -102,9 +102,13 @@ class Flight:
         import dns.message
 
         try:
-            answer = dns.message.from_wire(wire)
+            answer = dns.message.from_wire(wire, continue_on_error=True)
         except (dns.exception.DNSException, ValueError) as error:
             self._stray = type(error).__name__
+            return Next.WAIT
+        bad = [error.exception for error in answer.errors if not _is_empty_text(wire, error.offset)]
+        if bad:
+            self._stray = type(bad[0]).__name__
             return Next.WAIT
         if not self.query.is_response(answer):
             self._stray = "it answers another question"
@@ -161,15 +165,27 @@ class Flight:
         return Reply.failed(most_telling(self._failed))
 
 
+def _is_empty_text(wire: bytes, at: int) -> bool:
+    """Whether the data that begins there is that of a TXT record without any string.
+
+    RFC 1035 section 3.3.14 wants one, and some servers send it: it is passed over, the rest counts.
+    """
+    return wire[at - 10 : at - 8] == b"\0\x10" and wire[at - 2 : at] == b"\0\0"
+
+
 def _records(rrset: Any) -> Any:
-    """Sorted, so that an evaluation does not hang on the order in which a server happens to send them."""
+    """Sorted, so that an evaluation does not hang on the order in which a server happens to send them.
+
+    But pointers stay as they came: of too many the first ones count (RFC 7208 section 4.6.4), and
+    the case of a name shows in explanations.
+    """
     kind = rrset.rdtype.name
     if kind == "TXT":
         return tuple(sorted(b"".join(record.strings) for record in rrset))
     if kind == "MX":
         return tuple(sorted(Mx(record.preference, plain(record.exchange)) for record in rrset))
     if kind == "PTR":
-        return tuple(sorted(plain(record.target) for record in rrset))
+        return tuple(record.target.to_text(omit_final_dot=True) for record in rrset)
     return tuple(sorted(record.address for record in rrset))
 
 

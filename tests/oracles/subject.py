@@ -45,5 +45,5 @@ def reply(world: World, question: Question) -> Reply:
             sorted(Mx(value[0], str(value[1]).lower()) for value in values if isinstance(value, tuple))
         )
     else:
-        records = tuple(str(value).lower() for value in values)
+        records = tuple(str(value) for value in values)
     return Reply(Status.FOUND if records else Status.NOTHING, records)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_records_as_plain_values_in_one_order(server: Peer) -> None:
     assert one(server, "A.Example.").names == ("192.0.2.1", "192.0.2.2")
     assert one(server, "a.example", "TXT").texts == (b"one two", b"\xff")
     assert one(server, "a.example", "MX").records == (Mx(10, "a.example"), Mx(20, "b.example"))
-    assert one(server, "1.2.0.192.in-addr.arpa", "PTR").names == ("a.example",)
+    assert one(server, "1.2.0.192.in-addr.arpa", "PTR").names == ("A.example",)
     assert one(server, "alias.example").owner == "a.example"
     assert one(server, "a.example").ttl == 300
 
@@ -254,3 +255,17 @@ def test_questions_are_those_that_dnspython_makes(id: int, name: str, kind: str,
     edns: dict[str, Any] = {"use_edns": 0, "payload": payload} if payload else {}
     wanted = dns.message.make_query(dns.name.Name(labels(name)), kind, id=id, **edns)
     assert packet(id, labels(name), kind, payload) == wanted.to_wire()
+
+
+def test_a_text_without_any_string_is_passed_over_and_the_rest_counts(server: Peer) -> None:
+    """RDLENGTH 0, which dnspython takes for an error of the whole answer."""
+    empty = b"\xc0\x0c" + struct.pack("!HHIH", 16, 1, 300, 0)
+
+    def script(question: Asked) -> Iterator[bytes]:
+        wire = question.answer(rrset("a.example", "TXT", '"kept"'))
+        option = wire.rfind(b"\0\0\x29")
+        more = wire[:option] + empty + wire[option:]
+        yield more[:6] + b"\0\x02" + more[8:]
+
+    server.script = script
+    assert one(server, "a.example", "TXT").texts == (b"kept",)

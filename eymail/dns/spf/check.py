@@ -224,17 +224,17 @@ class _Check:
     def _pointed_into(self, target: str) -> Asking[bool]:
         """ptr: whether a validated name of the client is the target or below it (section 5.5)."""
         wanted = target.lower()
+        valid = []
         for name in (yield from self._pointers()):
-            inside = name == wanted or name.endswith(f".{wanted}")
-            if inside and (yield from self._validated(name)):
-                return True
-        return False
+            if (yield from self._validated(name)):
+                valid.append(name.lower())
+        return any(name == wanted or name.endswith(f".{wanted}") for name in valid)
 
     def _validated_name(self, domain: str) -> Asking[str]:
         """The ``p`` macro: the domain itself where it is valid, else one below it, else any (section 7.3)."""
         wanted = domain.lower()
         names = yield from self._pointers()
-        for name in sorted(names, key=lambda one: (one != wanted, not one.endswith(f".{wanted}"))):
+        for name in sorted(names, key=lambda one: _distance(one.lower(), wanted)):
             if (yield from self._validated(name)):
                 return name
         return "unknown"
@@ -275,3 +275,7 @@ class _Check:
         if "p" in macro.letters(told):
             values["p"] = yield from self._validated_name(domain)
         return macro.expand(told, values)
+
+
+def _distance(name: str, wanted: str) -> int:
+    return 0 if name == wanted else 1 if name.endswith(f".{wanted}") else 2
