@@ -76,6 +76,28 @@ def test_a_broken_include_is_dropped_and_one_that_is_not_known_kept() -> None:
     assert len(made.unknown) == 1
 
 
+def test_at_another_name_it_means_the_same() -> None:
+    """The current domain is written out wherever a term means it."""
+    terms = "ptr ?exists:%{i}.%{d2}.%%.%_x%{dr-}.y.example a:%{p}.z.example/24//64 exp=%{d}.why.example"
+    zone: dict[str, dict[str, object]] = {"d.x.example": {"TXT": f"v=spf1 {terms} -all"}}
+    made = flat.flatten(policy(zone, "d.x.example"), moved=True)
+    (record,) = dict(flat.published(made, "e.example")).values()
+    assert record == (
+        "v=spf1 ptr:d.x.example ?exists:%{i}.x.example.%%.%_xd.x.example.y.example a:%{p}.z.example/24//64"
+        " -all exp=d.x.example.why.example"
+    )
+    again = {"d.x.example": {"TXT": record}}
+    assert dict(flat.published(flat.flatten(policy(again, "d.x.example")), "x"))["x"] == record
+
+
+def test_a_redirect_brings_its_own_explanation() -> None:
+    zone: dict[str, dict[str, object]] = {
+        "d.example": {"TXT": "v=spf1 redirect=r.example exp=mine.example"},
+        "r.example": {"TXT": "v=spf1 -all exp=%{d}.theirs.example"},
+    }
+    assert flattened(zone) == {"d.example": "v=spf1 -all exp=r.example.theirs.example"}
+
+
 def test_a_long_record_in_parts() -> None:
     networks = " ".join(f"ip4:10.{n}.0.0/24" for n in range(80))
     zone: dict[str, dict[str, object]] = {"d.example": {"TXT": f"v=spf1 {networks} -ip4:11.0.0.0/8 ?all"}}

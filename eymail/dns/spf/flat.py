@@ -75,34 +75,40 @@ class Flattening:
         return f"{_SIGNS[self.default]}all" if self.default else ""
 
 
-def flatten(policy: Policy) -> Flattening:
-    """The flat form of a domain's policy. The tree has exactly one record at its root."""
+def flatten(policy: Policy, *, moved: bool = False) -> Flattening:
+    """The flat form of a domain's policy; ``moved`` where it is to stand at another name.
+
+    The tree has exactly one record at its root.
+    """
     flat = Flattening()
-    for branch in policy.branches:
+    for branch in sorted(policy.branches, key=lambda one: one.term.name == "redirect"):
         if not branch.reached:
             continue
-        if isinstance(branch.term, Modifier):
-            _modifier(flat, branch)
-        elif branch.term.name == "all":
-            flat.default = branch.term.outcome
+        term = branch.term.fixed(policy.name) if moved else branch.term
+        if isinstance(term, Modifier):
+            _modifier(flat, branch, term)
+        elif term.name == "all":
+            flat.default = term.outcome
         else:
-            _directive(flat, branch, branch.term)
+            _directive(flat, branch, term)
     return flat
 
 
-def _modifier(flat: Flattening, branch: Branch) -> None:
-    if branch.term.name != "redirect":
-        flat.modifiers.append(branch.term.text)
+def _modifier(flat: Flattening, branch: Branch, term: Modifier) -> None:
+    if term.name != "redirect":
+        flat.modifiers.append(term.text)
         return
     if flat.default is not None:
         return  # nothing comes to it after all (section 5.1)
-    there = flatten(branch.policy) if branch.policy and branch.policy.sound else None
+    there = flatten(branch.policy, moved=True) if branch.policy and branch.policy.sound else None
     if there is None or there.open_end:
-        flat.modifiers.append(branch.term.text)
+        flat.modifiers.append(term.text)
         _told(flat, branch, there)
     else:
+        # The explanation that counts is the other record's (section 6.2).
+        mine = [one for one in flat.modifiers if not one.lower().startswith("exp=")]
         flat.steps += there.steps
-        flat.default, flat.modifiers = there.default, [*flat.modifiers, *there.modifiers]
+        flat.default, flat.modifiers = there.default, [*mine, *there.modifiers]
 
 
 def _directive(flat: Flattening, branch: Branch, term: Directive) -> None:
@@ -119,21 +125,12 @@ def _directive(flat: Flattening, branch: Branch, term: Directive) -> None:
 
 def _include(flat: Flattening, branch: Branch, term: Directive) -> None:
     there = flatten(branch.policy) if branch.policy and branch.policy.sound else None
-    if (
-        there is None
-        or there.kept
-        or there.unknown
-        or any(mod.startswith("redirect") for mod in there.modifiers)
-    ):
+    if there is None or there.open_end:
         _told(flat, branch, there)
         if there is not None:
-            flat.steps.append((term.outcome, Kept(term.text, _why(there))))
+            flat.steps.append((term.outcome, Kept(term.text, f"it leads to {there.open_end}")))
     else:
         flat.steps.append((term.outcome, there.passing()))
-
-
-def _why(there: Flattening) -> str:
-    return f"it leads to {', '.join(one.text for one in there.kept) or 'what is not known'}"
 
 
 def _told(flat: Flattening, branch: Branch, there: Flattening | None) -> None:

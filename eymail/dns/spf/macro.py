@@ -35,6 +35,11 @@ class Macro:
     reverse: bool
     delimiters: str
 
+    def __str__(self) -> str:
+        letter = self.letter.upper() if self.upper else self.letter
+        delimiters = "" if self.delimiters == "." else self.delimiters
+        return f"%{{{letter}{self.keep or ''}{'r' if self.reverse else ''}{delimiters}}}"
+
 
 MacroString = tuple[str | Macro, ...]
 
@@ -79,6 +84,23 @@ def parse_domain_spec(text: str) -> MacroString:
     if label < 0 or not _TOP_LABEL.fullmatch(text, label):
         raise MacroError("it ends in no top-level domain")
     return parts
+
+
+def written(parts: MacroString) -> str:
+    """A macro-string as it stands in a record."""
+    return "".join(_written(part) if isinstance(part, str) else str(part) for part in parts)
+
+
+def _written(literal: str) -> str:
+    return literal.replace("%", "%%").replace(" ", "%_")
+
+
+def fixed(parts: MacroString, domain: str) -> MacroString:
+    """The same with the current domain put in where ``d`` stands, so that it means the same elsewhere."""
+    here = {"d": domain}
+    return tuple(
+        _value(part, here) if isinstance(part, Macro) and part.letter == "d" else part for part in parts
+    )
 
 
 def letters(parts: MacroString) -> str:

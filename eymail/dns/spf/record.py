@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -19,6 +19,7 @@ Network = IPv4Network | IPv6Network
 _DIRECTIVE = re.compile(r"([+?~-]?)([A-Za-z][A-Za-z0-9_.-]*)([:/].*)?", re.DOTALL)
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(.*)", re.DOTALL)
 _CIDR = re.compile(r"(.*?)(?:/(0|[1-9][0-9]?))?(?://(0|[1-9][0-9]{0,2}))?", re.DOTALL)
+_LENGTHS = re.compile(r"(?:/[0-9]+)?(?://[0-9]+)?$")
 _NETWORK = re.compile(r":([0-9A-Fa-f:.]+)(?:/(0|[1-9][0-9]{0,2}))?")
 _FULL = {"ip4": "32", "ip6": "128"}
 
@@ -59,6 +60,16 @@ class Directive:
         """Whether it counts as one of ten look-ups (section 4.6.4)."""
         return self.name in ASKING
 
+    def fixed(self, domain: str) -> Directive:
+        """The same mechanism in the record of any other domain, where this one stands in ``domain``'s."""
+        if not self.asks:
+            return self
+        parts = (domain,) if self.domain is None else macro.fixed(self.domain, domain)
+        sign = self.text[: len(self.text) - len(self.text.lstrip("+-~?"))]
+        lengths = _LENGTHS.search(self.text) if self.name in ("a", "mx") else None
+        text = f"{sign}{self.name}:{macro.written(parts)}{lengths[0] if lengths else ''}"
+        return replace(self, text=text, domain=parts)
+
 
 @dataclass(frozen=True)
 class Modifier:
@@ -67,6 +78,11 @@ class Modifier:
     text: str
     name: str
     value: MacroString
+
+    def fixed(self, domain: str) -> Modifier:
+        """The same modifier in the record of any other domain, where this one stands in ``domain``'s."""
+        value = macro.fixed(self.value, domain)
+        return replace(self, text=f"{self.name}={macro.written(value)}", value=value)
 
 
 @dataclass(frozen=True)

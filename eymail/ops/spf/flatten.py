@@ -96,7 +96,7 @@ def _name(text: str) -> str:
 
 def _of_domain(env: Env, domain: str, at: str, *, diff: bool, deadline: float) -> Flat:
     policy = _policy(env, domain, deadline)
-    made = flat.flatten(policy)
+    made = flat.flatten(policy, moved=at != domain)
     records = tuple(PublishedRecord(*one) for one in flat.published(made, at))
     missing = [Failure(DnsError.code, f"not checked: {one}") for one in made.unknown]
     changes = None
