@@ -36,9 +36,9 @@ def list_(app: App) -> None:
       eymail source list
       eymail source list --cluster ey04 --json
     """
-    from eymail.ops import source as ops
+    from eymail.ops.source import listing as ops
 
-    app.show(ops.list_(app.env, app.cluster))
+    app.show(ops.of_clusters(app.env, app.cluster))
 
 
 @source.command("assign")
@@ -72,8 +72,8 @@ def assign(
       eymail source assign example.com 203.0.113.12 --prove me@example.org
       eymail source assign example.com 203.0.113.12 --inside relay1=10.44.0.114
     """
-    from eymail.ops import source_change as ops
-    from eymail.ops import source_proof as proof
+    from eymail.ops.source import change as ops
+    from eymail.ops.source import proof
 
     plan = ops.assign(app.env, domain, address, inside)
     app.change(plan, dry_run=dry_run, yes=yes, apply=proof.applying(app.env, domain, prove))
@@ -95,8 +95,8 @@ def release(app: App, domain: str, prove: str, dry_run: bool, yes: bool) -> None
       eymail source release example.com --dry-run
       eymail source release example.com
     """
-    from eymail.ops import source_change as ops
-    from eymail.ops import source_proof as proof
+    from eymail.ops.source import change as ops
+    from eymail.ops.source import proof
 
     plan = ops.release(app.env, domain)
     app.change(plan, dry_run=dry_run, yes=yes, apply=proof.applying(app.env, domain, prove))

@@ -123,7 +123,8 @@ def test_a_domain_may_join_an_address_that_eymail_toml_dedicates(lab: Lab) -> No
 PLANNED_IN_GOOD_TIME = """
 import sys
 from eymail.env import Env
-from eymail.ops import change, source_change
+from eymail.ops import change
+from eymail.ops.source import change as source_change
 env = Env()
 plan = source_change.assign(env, sys.argv[1], sys.argv[2])
 print("planned", flush=True)

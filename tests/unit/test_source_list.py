@@ -12,8 +12,8 @@ import pytest
 
 from eymail.env import Env
 from eymail.errors import NotFound, Refused
-from eymail.ops import source, source_dns
-from eymail.ops.source_spf import customer_verdict
+from eymail.ops.source import dns, listing
+from eymail.ops.source.spf import customer_verdict
 from tests.unit.directories import url
 from tests.unit.dns_peer import Script, peer, rrset, zone
 from tests.unit.test_cluster_ops import toml
@@ -59,7 +59,7 @@ RECORDS = (
 def test_every_address_is_listed_with_what_the_dns_says_of_it(tmp_path: Path) -> None:
     with asking(tmp_path, zone(*RECORDS)) as env:
         assigned(env, "198.18.0.9", "example.com", INSIDE)
-        listed = source.list_(env)
+        listed = listing.of_clusters(env)
     two = "one.example, two.example"
     assert [tuple(row) for row in listed.view().rows] == [
         ("ey04", "198.18.0.10", "cluster", "eymail.toml", "yes", "out.ey04.engineyard.com", "yes"),
@@ -73,7 +73,7 @@ def test_every_address_is_listed_with_what_the_dns_says_of_it(tmp_path: Path) ->
 def test_an_address_of_both_has_both_origins(tmp_path: Path) -> None:
     with asking(tmp_path, zone(*RECORDS)) as env:
         assigned(env, "198.18.0.12", "example.com", {})
-        (row,) = [one for one in source.list_(env, "ey04").sources if one.address == "198.18.0.12"]
+        (row,) = [one for one in listing.of_clusters(env, "ey04").sources if one.address == "198.18.0.12"]
     assert (row.domains, row.origin) == (("three.example", "example.com"), "eymail.toml, change 1")
 
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_asked_is_not_checked_and_never_a_no(tmp_path: Path) -> N
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "directory.db").write_bytes(b"not a database, but long enough to look like one" * 100)
     with asking(tmp_path, lambda _question: (), timeout=0.3) as env:
-        listed = source.list_(env, "ey04")
+        listed = listing.of_clusters(env, "ey04")
     assert {(one.published, one.name, one.confirmed) for one in listed.sources} == {("not checked",) * 3}
     assert len(listed.sources) == 3
     assert listed.exit_code == 1
@@ -93,12 +93,12 @@ def test_what_cannot_be_asked_is_not_checked_and_never_a_no(tmp_path: Path) -> N
 
 def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
     with asking(tmp_path, zone(*RECORDS)) as env, pytest.raises(NotFound):
-        source.list_(env, "ey99")
+        listing.of_clusters(env, "ey99")
 
 
 def test_lines_to_publish_where_others_change_the_zones(tmp_path: Path) -> None:
     with asking(tmp_path, zone(*RECORDS)) as env:
-        found = source_dns.publish(env, env.cluster, ADDRESS)
+        found = dns.publish(env, env.cluster, ADDRESS)
     record = "v=spf1 ip4:198.18.0.10 ip4:198.18.0.11 ip4:198.18.0.12 -ip4:198.18.0.12 ~all"
     assert found.steps == ()
     assert found.record_waits
@@ -115,27 +115,27 @@ def test_what_is_published_already_needs_no_line(tmp_path: Path) -> None:
     record = '"v=spf1 ip4:198.18.0.0/24 ~all"'
     good = (rrset(SPF, "TXT", record), rrset(NAME, "A", "198.18.0.12"), ptr(12, NAME))
     with asking(tmp_path, zone(*good)) as env:
-        found = source_dns.publish(env, env.cluster, ADDRESS)
-        gone = source_dns.withdraw(env, env.cluster, ADDRESS)
+        found = dns.publish(env, env.cluster, ADDRESS)
+        gone = dns.withdraw(env, env.cluster, ADDRESS)
     assert (found.lines, found.steps, found.record_waits) == ((), (), False)
     assert gone.lines == (f"take away: {NAME}. IN A 198.18.0.12", f"take away: {REVERSE}. IN PTR {NAME}.")
 
 
 def test_a_pointer_to_another_name_stays_when_an_address_is_released(tmp_path: Path) -> None:
     with asking(tmp_path, zone(ptr(12, "mail.customer.example"))) as env:
-        assert source_dns.withdraw(env, env.cluster, ADDRESS).lines == ()
+        assert dns.withdraw(env, env.cluster, ADDRESS).lines == ()
 
 
 def test_without_any_record_the_whole_one_is_published(tmp_path: Path) -> None:
     with asking(tmp_path, zone(exists=[SPF])) as env:
-        found = source_dns.publish(env, env.cluster, ADDRESS)
+        found = dns.publish(env, env.cluster, ADDRESS)
     assert found.record == "v=spf1 ip4:198.18.0.10 ip4:198.18.0.11 ip4:198.18.0.12 ~all"
 
 
 def test_of_two_records_none_is_changed(tmp_path: Path) -> None:
     two = rrset(SPF, "TXT", '"v=spf1 a -all"', '"v=spf1 mx -all"')
     with asking(tmp_path, zone(two)) as env, pytest.raises(Refused, match="2 SPF records"):
-        source_dns.publish(env, env.cluster, ADDRESS)
+        dns.publish(env, env.cluster, ADDRESS)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from eymail.cluster.render import render
 from eymail.config import Cluster, Config, DirectorySettings, parse
 from eymail.errors import EymailError, InvalidInput, Refused
 from eymail.hosts.neighbours import Neighbourhood
-from eymail.ops import inventory, source_check
+from eymail.ops import inventory
 from eymail.ops.inventory import Assigned
-from eymail.ops.source_spf import with_address, without_address
+from eymail.ops.source import check
+from eymail.ops.source.spf import with_address, without_address
 from tests.unit.test_cluster_render import FILE, INVENTORY, SENDING
 
 CONFIG: Config = parse(INVENTORY, FILE)
@@ -32,12 +33,12 @@ def ip(text: str) -> IPv4Address:
 )  # fmt: skip
 def test_what_mail_cannot_come_from(text: str) -> None:
     with pytest.raises(InvalidInput):
-        source_check.parse_address(text)
+        check.parse_address(text)
 
 
 @given(st.text())
 def test_any_text_is_an_address_or_one_sentence(text: str) -> None:
-    for parsing in (source_check.parse_address, lambda one: source_check.parse_inside([one])):
+    for parsing in (check.parse_address, lambda one: check.parse_inside([one])):
         try:
             parsing(text)
         except InvalidInput as error:
@@ -45,11 +46,11 @@ def test_any_text_is_an_address_or_one_sentence(text: str) -> None:
 
 
 def test_inner_addresses_are_given_by_host() -> None:
-    given_ = source_check.parse_inside(["relay1=10.44.0.77", "relay2=10.44.0.78"])
+    given_ = check.parse_inside(["relay1=10.44.0.77", "relay2=10.44.0.78"])
     assert given_ == {"relay1": ip("10.44.0.77"), "relay2": ip("10.44.0.78")}
     for wrong in (["relay1"], ["=10.44.0.77"], ["relay1=x"], ["relay1=10.44.0.77", "relay1=10.44.0.78"]):
         with pytest.raises(InvalidInput):
-            source_check.parse_inside(wrong)
+            check.parse_inside(wrong)
 
 
 @pytest.mark.parametrize(
@@ -65,22 +66,22 @@ def test_an_address_that_is_somebodys_is_refused(address: str, said: str) -> Non
     }
     clusters = parse({"clusters": {**INVENTORY["clusters"], "ey09": other}}, FILE).clusters or {}
     with pytest.raises(Refused, match=said):
-        source_check.check_address(clusters.values(), clusters["ey04"], ip(address))
+        check.check_address(clusters.values(), clusters["ey04"], ip(address))
 
 
 def test_an_address_that_is_free_or_dedicated_here_is_none_of_that() -> None:
     for address in ("198.18.0.50", "198.18.0.11"):
-        source_check.check_address([CLUSTER], CLUSTER, ip(address))
+        check.check_address([CLUSTER], CLUSTER, ip(address))
 
 
 def test_a_domain_has_one_address() -> None:
     assigned = [Assigned(ip("198.18.0.50"), ("example.com",))]
-    source_check.check_domain(CLUSTER, assigned, "example.com", ip("198.18.0.50"))
+    check.check_domain(CLUSTER, assigned, "example.com", ip("198.18.0.50"))
     with pytest.raises(Refused, match=r"leaves by 198\.18\.0\.50 already") as caught:
-        source_check.check_domain(CLUSTER, assigned, "example.com", ip("198.18.0.51"))
+        check.check_domain(CLUSTER, assigned, "example.com", ip("198.18.0.51"))
     assert caught.value.hint.endswith("eymail source release example.com")
     with pytest.raises(Refused, match=r"leaves by 198\.18\.0\.11 already"):
-        source_check.check_domain(CLUSTER, assigned, "one.example", ip("198.18.0.51"))
+        check.check_domain(CLUSTER, assigned, "one.example", ip("198.18.0.51"))
 
 
 NEAR = IPv4Network("198.18.0.0/24")
@@ -90,15 +91,15 @@ def test_what_the_gateway_sees_of_an_address() -> None:
     around = Neighbourhood((NEAR,), frozenset(), frozenset({ip("198.18.0.61")}))
     for wrong in ("198.18.0.61", "198.18.0.0", "198.18.0.255"):
         with pytest.raises(Refused):
-            tuple(source_check.check_outside(around, ip(wrong)))
-    assert tuple(source_check.check_outside(around, ip("198.18.0.12"))) == ()
-    (note,) = source_check.check_outside(around, ip("203.0.113.9"))
+            tuple(check.check_outside(around, ip(wrong)))
+    assert tuple(check.check_outside(around, ip("198.18.0.12"))) == ()
+    (note,) = check.check_outside(around, ip("203.0.113.9"))
     assert "has to be routed there" in note
 
 
 def test_free_inner_addresses_come_after_the_used_ones_and_then_from_below() -> None:
     used = frozenset(map(ip, ("10.0.0.1", "10.0.0.2", "10.0.0.4")))
-    found = list(source_check.candidates(IPv4Network("10.0.0.0/29"), used))
+    found = list(check.candidates(IPv4Network("10.0.0.0/29"), used))
     assert found == [ip("10.0.0.5"), ip("10.0.0.6"), ip("10.0.0.3")]
 
 
@@ -106,7 +107,7 @@ def test_free_inner_addresses_come_after_the_used_ones_and_then_from_below() -> 
 def test_candidates_are_free_host_addresses_each_once(length: int, lasts: set[int]) -> None:
     network = IPv4Network(f"10.0.0.0/{length}")
     used = frozenset(IPv4Address(int(network.network_address) + last) for last in lasts)
-    found = list(source_check.candidates(network, used))
+    found = list(check.candidates(network, used))
     hosts = set(network.hosts()) if length < 31 else set()
     assert len(found) == len(set(found))
     assert set(found) <= set(network) - used
@@ -115,18 +116,18 @@ def test_candidates_are_free_host_addresses_each_once(length: int, lasts: set[in
 
 def test_a_large_network_costs_no_more_than_a_small_one() -> None:
     used = frozenset({ip("10.0.0.9")})
-    assert next(source_check.candidates(IPv4Network("10.0.0.0/8"), used)) == ip("10.0.0.10")
+    assert next(check.candidates(IPv4Network("10.0.0.0/8"), used)) == ip("10.0.0.10")
 
 
 def test_an_inner_address_is_chosen_for_every_host_that_needs_one() -> None:
     free = [ip(f"10.44.0.{last}") for last in (131, 132, 133, 134)]
     given_ = {"relay2": ip("10.44.0.77")}
-    chosen = source_check.choose(SENDING, given_, free, frozenset({ip("10.44.0.131")}))
+    chosen = check.choose(SENDING, given_, free, frozenset({ip("10.44.0.131")}))
     assert chosen == {"relay1": free[1], "relay2": ip("10.44.0.77"), "deferred1": free[2]}
     with pytest.raises(Refused, match="no inner address is free"):
-        source_check.choose(SENDING, {}, free[:2], frozenset())
+        check.choose(SENDING, {}, free[:2], frozenset())
     with pytest.raises(Refused, match="another machine"):
-        source_check.choose(SENDING, given_, free, frozenset(given_.values()))
+        check.choose(SENDING, given_, free, frozenset(given_.values()))
 
 
 @pytest.mark.parametrize(
@@ -134,18 +135,18 @@ def test_an_inner_address_is_chosen_for_every_host_that_needs_one() -> None:
                {"relay1": "10.44.0.77", "relay2": "10.44.0.77"}],
 )  # fmt: skip
 def test_given_inner_addresses_that_cannot_be(given_: dict[str, str]) -> None:
-    used = source_check.used_inside(CLUSTER, ())
+    used = check.used_inside(CLUSTER, ())
     with pytest.raises(Refused):
         wanted = {host: ip(address) for host, address in given_.items()}
-        source_check.check_given(CLUSTER, SENDING, wanted, used)
+        check.check_given(CLUSTER, SENDING, wanted, used)
 
 
 def test_all_inner_addresses_count_as_used_also_those_that_are_claimed_and_not_in_use() -> None:
     claimed = Assigned(ip("198.18.0.50"), (), {"relay1": ip("10.44.0.99")})
-    used = source_check.used_inside(CLUSTER, [claimed])
+    used = check.used_inside(CLUSTER, [claimed])
     assert {ip("10.44.0.99"), ip("10.44.0.111"), ip("10.44.0.21"), ip("10.44.0.2")} <= used
-    assert source_check.missing_inside(CLUSTER, claimed) == ("relay2", "deferred1")
-    assert source_check.missing_inside(CLUSTER, Assigned(ip("198.18.0.11"), ())) == ()
+    assert check.missing_inside(CLUSTER, claimed) == ("relay2", "deferred1")
+    assert check.missing_inside(CLUSTER, Assigned(ip("198.18.0.11"), ())) == ()
 
 
 def test_the_order_of_assignments_changes_nothing() -> None:
@@ -222,9 +223,9 @@ def test_errors_say_what_to_do() -> None:
     """Every refusal of a domain or an address has a hint."""
     around = Neighbourhood((), frozenset(), frozenset({ip("1.2.3.4")}))
     calls: list[Callable[[], object]] = [
-        lambda: source_check.check_address([CLUSTER], CLUSTER, ip("198.18.0.10")),
-        lambda: source_check.check_domain(CLUSTER, (), "one.example", ip("198.18.0.99")),
-        lambda: tuple(source_check.check_outside(around, ip("1.2.3.4"))),
+        lambda: check.check_address([CLUSTER], CLUSTER, ip("198.18.0.10")),
+        lambda: check.check_domain(CLUSTER, (), "one.example", ip("198.18.0.99")),
+        lambda: tuple(check.check_outside(around, ip("1.2.3.4"))),
     ]
     for call in calls:
         with pytest.raises(EymailError) as caught:

@@ -65,7 +65,7 @@ class Sources(Result):
         return View(columns, rows, "Source addresses" if rows else "no cluster has a source address")
 
 
-def list_(env: Env, name: str = "") -> Sources:
+def of_clusters(env: Env, name: str = "") -> Sources:
     """The source addresses of every cluster of the inventory, or of the named one. Raises NotFound."""
     names = (name,) if name else tuple(env.config.clusters or {})
     missing: list[Failure] = []

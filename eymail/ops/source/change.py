@@ -27,10 +27,11 @@ from eymail.directory import rows
 from eymail.errors import Refused
 from eymail.hosts import neighbours
 from eymail.model import parse_domain
-from eymail.ops import inventory, source_check, source_dns, source_files
+from eymail.ops import inventory
 from eymail.ops.inventory import Assigned
-from eymail.ops.source_dns import Published
-from eymail.ops.source_spf import customer_verdict
+from eymail.ops.source import check, dns, files
+from eymail.ops.source.dns import Published
+from eymail.ops.source.spf import customer_verdict
 from eymail.plan import Plan
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def assign(env: Env, domain: str, address: str, inside: Iterable[str] = ()) -> P
     Planned again, it completes what was begun. Raises InvalidInput, Refused, and what hosts, directory
     and DNS raise that cannot be asked.
     """
-    name, wanted, given = parse_domain(domain), source_check.parse_address(address), tuple(inside)
+    name, wanted, given = parse_domain(domain), check.parse_address(address), tuple(inside)
     now = _situation(env)
     title = f"source assign {name} {wanted}"
     _check(env, now, name, wanted)
@@ -89,14 +90,14 @@ def assign(env: Env, domain: str, address: str, inside: Iterable[str] = ()) -> P
     if lacking := _lacking(now):
         return _claimed_for_new_hosts(env, now, lacking, title)
     there = now.at(wanted)
-    chosen, notes = _inside(env, now, there, source_check.parse_inside(given))
+    chosen, notes = _inside(env, now, there, check.parse_inside(given))
     one = Assigned(wanted, tuple(dict.fromkeys((*there.domains, name))), {**there.inside, **chosen})
     before, after = now.without(name), now.having(one)
-    published = source_dns.publish(env, after, wanted)
+    published = dns.publish(env, after, wanted)
     steps = (
         *_claim(now, there, name, chosen),
         *published.steps,
-        *source_files.steps(env, before, after),
+        *files.steps(env, before, after),
     )
     warnings = _customer_warnings(env, after, name, wanted, published.record)
     told = (*notes, *published.lines, *warnings, *_ttl_notes(published))
@@ -115,9 +116,7 @@ def _too_early(cluster: Cluster, address: IPv4Address, published: Published) -> 
 
 def _lacking(now: _Situation) -> dict[IPv4Address, tuple[str, ...]]:
     """The sending hosts that came into the inventory after an address was assigned, by address."""
-    missing = {
-        one.address: source_check.missing_inside(now.described, one) for one in now.assigned if one.domains
-    }
+    missing = {one.address: check.missing_inside(now.described, one) for one in now.assigned if one.domains}
     return {address: hosts for address, hosts in missing.items() if hosts}
 
 
@@ -128,7 +127,7 @@ def _claimed_for_new_hosts(
     places = [(address, host) for address, hosts in lacking.items() for host in hosts]
     free = _free(now, len(places))
     around = neighbours.ask(_gateway(env, now), free)
-    chosen = source_check.choose(places, {}, free, around.taken)
+    chosen = check.choose(places, {}, free, around.taken)
     steps = (
         rows.step("source_inside", None, _inside_row(now, address, host, inner))
         for (address, host), inner in chosen.items()
@@ -141,8 +140,8 @@ def _claimed_for_new_hosts(
 def _check(env: Env, now: _Situation, domain: str, address: IPv4Address) -> None:
     """Raises Refused when the address or the domain is given away already."""
     complete(now.described)
-    source_check.check_address((env.config.clusters or {}).values(), now.described, address)
-    source_check.check_domain(now.described, now.assigned, domain, address)
+    check.check_address((env.config.clusters or {}).values(), now.described, address)
+    check.check_domain(now.described, now.assigned, domain, address)
     if domain in now.at(address).domains:
         return
     owner = env.directory.get("source_address", address=str(address))
@@ -162,20 +161,20 @@ def _inside(
     The gateway, which is in both networks, is asked who else is there.
     """
     cluster = now.described
-    missing = source_check.missing_inside(cluster, there)
-    used = source_check.used_inside(cluster, now.assigned)
-    source_check.check_given(cluster, missing, given, used)
+    missing = check.missing_inside(cluster, there)
+    used = check.used_inside(cluster, now.assigned)
+    check.check_given(cluster, missing, given, used)
     free = _free(now, len(missing)) if missing else ()
     around = neighbours.ask(_gateway(env, now), (there.address, *given.values(), *free))
-    notes = tuple(source_check.check_outside(around, there.address))
-    return source_check.choose(missing, given, free, around.taken), notes
+    notes = tuple(check.check_outside(around, there.address))
+    return check.choose(missing, given, free, around.taken), notes
 
 
 def _free(now: _Situation, count: int) -> tuple[IPv4Address, ...]:
     """Inner addresses that the inventory has not given out, and some to spare."""
-    network, used = now.described.network, source_check.used_inside(now.described, now.assigned)
+    network, used = now.described.network, check.used_inside(now.described, now.assigned)
     assert network is not None  # a complete cluster has one
-    return tuple(islice(source_check.candidates(network, used), count + _SPARE))
+    return tuple(islice(check.candidates(network, used), count + _SPARE))
 
 
 def _gateway(env: Env, now: _Situation) -> Host:
@@ -232,7 +231,7 @@ def release(env: Env, domain: str) -> Plan:
     before, after = inventory.extended(now.described, now.assigned), now.without(name)
     published = _withdrawn(env, after, there.address)
     steps = (
-        *reversed(source_files.steps(env, before, after)),
+        *reversed(files.steps(env, before, after)),
         *published.steps,
         *_unclaim(now, there, name),
     )
@@ -251,7 +250,7 @@ def _withdrawn(env: Env, after: Cluster, address: IPv4Address) -> Published:
     """Nothing, when the address goes on being one of the cluster's."""
     if any(entry.address == address for entry in after.dedicated):
         return Published()
-    return source_dns.withdraw(env, after, address)
+    return dns.withdraw(env, after, address)
 
 
 def _unclaim(now: _Situation, there: Assigned, domain: str) -> Iterator[Step]:

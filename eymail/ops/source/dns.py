@@ -17,7 +17,7 @@ from eymail.dns import rows
 from eymail.dns.spf import record as spf
 from eymail.errors import DnsError, InvalidInput, NotFound, Refused
 from eymail.ops import change
-from eymail.ops.source_spf import with_address, without_address
+from eymail.ops.source.spf import with_address, without_address
 
 if TYPE_CHECKING:
     from eymail.dns.update import DnsExecutor

@@ -1,0 +1,1 @@
+"""Source addresses: listed, dedicated to a customer's domain, taken back, and proved from outside."""
