@@ -2,6 +2,8 @@
 # Both install what is missing first (see .ci/setup).
 
 BIN := .venv/bin
+# Tests wait for daemons more than they compute: several files at a time, each process with a lab of its own.
+SIDE_BY_SIDE := -n 3 --dist loadfile
 
 .PHONY: demo test lint unit lab-tests docs bench setup clean
 
@@ -23,10 +25,10 @@ lint: setup
 	$(BIN)/lint-imports
 
 unit: setup
-	$(BIN)/python -m pytest tests/unit tests/oracles
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/oracles
 
 lab-tests: setup
-	$(BIN)/python -m pytest tests/lab --durations=10
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/lab --durations=10
 
 docs: setup
 	$(BIN)/python docs/generate.py

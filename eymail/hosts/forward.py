@@ -53,8 +53,8 @@ class Forwarder:
         try:
             channel = self._open()
         except EymailError as error:
-            connection.close()
-            self._failed(error)
+            with connection:
+                self._failed(error)
             return
         splice(channel, connection)
 
