@@ -18,6 +18,13 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 # Without the slash of RFC 5322 section 3.2.3: a mailbox is a directory of that name.
 _DOT_ATOM = re.compile(r"[a-z0-9!#$%&'*+=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+=?^_`{|}~-]+)*")
 _SHOWN_OF_BAD_INPUT = 60
+# Local parts that are legal, and not what they seem to be to shells, to Exim's lists, or to people.
+_STUMBLES = (
+    (re.compile(r"^-"), "what begins with '-' is an option to programs"),
+    (re.compile(r"\*"), "'*' stands for any address; for those there is eymail catchall"),
+    (re.compile(r"[$`]"), "'$' and '`' make it a variable or a command to shells and to Exim"),
+    (re.compile(r"^[|#]"), "what begins with '|' or '#' is a command or a comment to Exim"),
+)
 
 
 def quoted(text: str) -> str:
@@ -36,6 +43,8 @@ def parse_domain(text: str, *, service_labels: bool = False) -> str:
     labels = name.split(".")
     if len(name) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(part) for part in labels):
         raise _bad_domain(text)
+    if labels[-1].isdigit():  # no top-level domain is (RFC 3696 section 2)
+        raise _bad_domain(text, "that is more like an IP address; ")
     if not service_labels and "_" in name:
         raise _bad_domain(text)
     return name
@@ -52,10 +61,10 @@ def _to_ascii(name: str, text: str) -> str:
         raise _bad_domain(text) from error
 
 
-def _bad_domain(text: str) -> InvalidInput:
+def _bad_domain(text: str, why: str = "") -> InvalidInput:
     return InvalidInput(
         f"{quoted(text)} is not a domain name",
-        "a domain looks like example.com or app.example.com",
+        f"{why}a domain looks like example.com or app.example.com",
     )
 
 
@@ -81,6 +90,19 @@ class Address:
                 "an address looks like incoming@example.com",
             )
         return cls(local, parse_domain(domain))
+
+    @classmethod
+    def parse_name(cls, text: str) -> Address:
+        """An address that a mailbox or an alias may be given, or an alias lead to. Raises InvalidInput.
+
+        The mail host receives others as well, for a catchall; but at these, programs stumble.
+        """
+        address = cls.parse(text)
+        for found, why in _STUMBLES:
+            if found.search(address.local):
+                told = f"{quoted(text)} cannot name a mailbox or an alias: {why}"
+                raise InvalidInput(told, "a catchall takes mail to such an address all the same")
+        return address
 
     def __str__(self) -> str:
         return f"{self.local}@{self.domain}"

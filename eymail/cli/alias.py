@@ -38,7 +38,7 @@ def add(app: App, address: str, targets: tuple[str, ...], dry_run: bool, yes: bo
     """
     from eymail.ops import alias as ops
 
-    app.change(ops.add(app.env, address, targets), dry_run=dry_run, yes=yes)
+    app.change(lambda: ops.add(app.env, address, targets), dry_run=dry_run, yes=yes)
 
 
 @alias.command("remove")

@@ -109,20 +109,44 @@ class App:
         self.printer.note("; ".join(part for part in (error.message, error.hint) if part))
 
     def change(
-        self, plan: Plan, *, dry_run: bool, yes: bool, apply: Callable[[Plan], Result] | None = None
+        self,
+        plan: Plan | Callable[[], Plan],
+        *,
+        dry_run: bool,
+        yes: bool,
+        apply: Callable[[Plan], Result] | None = None,
     ) -> None:
         """Show a plan, ask when it is dangerous, apply it, show what became of it.
 
-        ``apply`` stands in for ops.change.apply where more is to be done with the outcome.
+        ``apply`` stands in for ops.change.apply where more is to be done with the outcome. What makes
+        the plan, in place of the plan, makes it once more when it was overtaken by another change.
         """
+        planned = plan() if callable(plan) else plan
+        if dry_run:
+            self.show(planned)
+            return
+        if planned.steps and planned.dangers and not yes:
+            self._confirm(planned)
+        self.show(self._applied(planned, plan if callable(plan) else None, apply or self._apply))
+
+    def _apply(self, plan: Plan) -> Result:
         from eymail.ops import change
 
-        if dry_run:
-            self.show(plan)
-            return
-        if plan.steps and plan.dangers and not yes:
-            self._confirm(plan)
-        self.show(apply(plan) if apply else change.apply(self.env, plan))
+        return change.apply(self.env, plan)
+
+    def _applied(
+        self, plan: Plan, again: Callable[[], Plan] | None, apply: Callable[[Plan], Result]
+    ) -> Result:
+        """A stale plan has changed nothing: it is made again, once, unless there would be more to confirm."""
+        from eymail.errors import StalePlan
+
+        try:
+            return apply(plan)
+        except StalePlan:
+            newer = again() if again else None
+            if newer is None or not set(newer.dangers) <= set(plan.dangers):
+                raise
+            return apply(newer)
 
     def _confirm(self, plan: Plan) -> None:
         from eymail.errors import Refused

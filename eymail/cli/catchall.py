@@ -45,7 +45,7 @@ def add(app: App, domain: str, to: str | None, subdomains: bool, dry_run: bool, 
     """
     from eymail.ops import catchall as ops
 
-    app.change(ops.add(app.env, domain, to, subdomains=subdomains), dry_run=dry_run, yes=yes)
+    app.change(lambda: ops.add(app.env, domain, to, subdomains=subdomains), dry_run=dry_run, yes=yes)
 
 
 @catchall.command("remove")

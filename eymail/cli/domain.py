@@ -36,7 +36,7 @@ def add(app: App, domain: str, dry_run: bool, yes: bool) -> None:
     """
     from eymail.ops import domain as ops
 
-    app.change(ops.add(app.env, domain), dry_run=dry_run, yes=yes)
+    app.change(lambda: ops.add(app.env, domain), dry_run=dry_run, yes=yes)
 
 
 @domain.command("remove")

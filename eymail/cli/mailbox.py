@@ -45,7 +45,7 @@ def add(
     from eymail.ops import mailbox as ops
 
     password = _password(password_stdin, password_prompt)
-    app.change(ops.add(app.env, address, password), dry_run=dry_run, yes=yes)
+    app.change(lambda: ops.add(app.env, address, password), dry_run=dry_run, yes=yes)
 
 
 def _password(from_stdin: bool, prompt: bool) -> str | None:

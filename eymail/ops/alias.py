@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,8 @@ def add(env: Env, address: str, targets: tuple[str, ...]) -> Plan:
 
     Raises InvalidInput, Refused when it is a mailbox or would lead back to itself.
     """
-    alias = Address.parse(address)
-    wanted = _targets(targets)
+    alias = Address.parse_name(address)
+    wanted = _targets(targets, Address.parse_name)
     if env.directory.get("mailbox", address=str(alias)) is not None:
         raise Refused(f"{alias} is a mailbox", "an address is one or the other")
     draft = Draft()
@@ -58,10 +59,10 @@ def add(env: Env, address: str, targets: tuple[str, ...]) -> Plan:
     return draft.plan(f"alias add {alias} {' '.join(wanted)}")
 
 
-def _targets(targets: tuple[str, ...]) -> tuple[str, ...]:
+def _targets(targets: tuple[str, ...], parse: Callable[[str], Address]) -> tuple[str, ...]:
     if not targets:
         raise InvalidInput("no target was named", "eymail alias add info@example.com joe@example.com")
-    return tuple(dict.fromkeys(str(Address.parse(target)) for target in targets))
+    return tuple(dict.fromkeys(str(parse(target)) for target in targets))
 
 
 def _refuse_loop(directory: Directory, alias: str, chain: tuple[str, ...]) -> None:
@@ -81,7 +82,7 @@ def _dead_end(directory: Directory, target: str) -> tuple[str, ...]:
 def remove(env: Env, address: str, targets: tuple[str, ...] = ()) -> Plan:
     """Let an address lead no longer to these targets, or to any. Raises InvalidInput."""
     alias = str(Address.parse(address))
-    gone = _targets(targets) if targets else ()
+    gone = _targets(targets, Address.parse) if targets else ()
     rows = env.directory.find("alias", address=alias)
     chosen = [row for row in rows if not gone or row["target"] in gone]
     draft = Draft()

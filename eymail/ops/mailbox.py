@@ -64,7 +64,7 @@ class MailboxDetail(Result):
 
 def add(env: Env, address: str, password: str | None = None) -> Plan:
     """Make a mailbox; without a password one is made and shown once. Raises InvalidInput, Refused."""
-    mailbox = Address.parse(address)
+    mailbox = Address.parse_name(address)
     draft = Draft()
     present = env.directory.get("mailbox", address=str(mailbox))
     if present is None:
