@@ -137,7 +137,8 @@ class View:
     ``rows`` hold one cell a column. ``status_column`` names the column whose
     words (ok, failed, not checked, ...) decide a row's colour. ``notes`` are said
     beside the table (on stderr in plain output), never in it. ``plain`` are the rows
-    for a pipe where they are not those of the table. ``tree`` stands above the table.
+    for a pipe where they are not those of the table. ``tree`` stands above the table,
+    ``footer`` below it, in lines that are never broken, to be copied.
     """
 
     columns: tuple[str, ...]
@@ -147,6 +148,7 @@ class View:
     notes: tuple[str, ...] = ()
     plain: tuple[tuple[Cell, ...], ...] | None = None
     tree: Twig | None = None
+    footer: tuple[str, ...] = ()
 
 
 class Result(ABC):

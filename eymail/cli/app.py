@@ -73,14 +73,10 @@ class App:
 
     def show(self, result: Result) -> None:
         """Print a result and end with its exit code."""
-        try:
+        applied = "; the change is made, see eymail history" if getattr(result, "done", ()) else ""
+        with _writing(applied):
             self.printer.result(self.command, result)
             sys.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            applied = "; the change is made, see eymail history" if getattr(result, "done", ()) else ""
-            raise OutputError(f"the result could not be written: {error.strerror}{applied}") from error
         if result.exit_code:
             click.get_current_context().exit(result.exit_code)
 
@@ -94,13 +90,14 @@ class App:
         printer = replace(printer, format=format, quiet=True)
         code = 0
         for result in results:
-            if isinstance(result, Result):
-                printer.result(self.command, result)
-                code = code or result.exit_code
-            else:
-                printer.error(self.command, Failure.of(result))
-                code = 1
-            sys.stdout.flush()
+            with _writing():
+                if isinstance(result, Result):
+                    printer.result(self.command, result)
+                    code = code or result.exit_code
+                else:
+                    printer.error(self.command, Failure.of(result))
+                    code = 1
+                sys.stdout.flush()
         if code:
             click.get_current_context().exit(code)
 
@@ -176,6 +173,17 @@ class App:
             self._env.close()
 
 
+@contextmanager
+def _writing(applied: str = "") -> Iterator[None]:
+    """Raises OutputError when standard output takes no more."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"the result could not be written: {error.strerror}{applied}") from error
+
+
 pass_app = click.make_pass_decorator(App, ensure=True)
 
 
@@ -222,5 +230,5 @@ def server_option(command: F) -> F:
     """``--server``, which every command has that asks the DNS."""
     return click.option(
         "--server", metavar="ADDRESS[:PORT]", multiple=True, expose_value=False, callback=_store,
-        help="Ask this name server.",
+        help="Ask this name server. Repeatable.",
     )(command)  # fmt: skip

@@ -13,6 +13,16 @@ from eymail.cli.tree import command
 _RESULTS = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
 
 
+class _Lines(click.File):
+    """click ends in a RuntimeError where standard input is closed."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        try:
+            return super().convert(value, parameter, context)
+        except RuntimeError:
+            self.fail("standard input is closed", parameter, context)
+
+
 @command("spf")
 @click.argument("target")
 @click.option("--ip", metavar="ADDRESS", help="What the policy says of a client with this address.")
@@ -22,17 +32,18 @@ _RESULTS = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerr
     "--set",
     "clients",
     metavar="FILE",
-    type=click.File("rb", lazy=False),
+    type=_Lines("rb", lazy=False),
     help="Many clients, from FILE, - for stdin; a line each: IP SENDER HELO.",
 )
 @click.option(
     "--expect",
     "expected",
-    type=click.Choice(_RESULTS),
+    type=click.Choice(_RESULTS, case_sensitive=False),
     multiple=True,
     metavar="RESULT",
     help="With --ip or --set: end with 3 unless this is the result. Repeatable.",
 )
+@click.option("--check", is_flag=True, help="End with 3 when something is wrong, for cron.")
 @click.option("--flatten", is_flag=True, help="The record with every include resolved to networks.")
 @click.option("--at", metavar="NAME", help="With --flatten: where that is published; TARGET by default.")
 @click.option("--diff", is_flag=True, help="With --flatten: end with 3 when something else is published.")
@@ -70,6 +81,7 @@ def spf(app: App, /, target: str, deadline: float, **options: Any) -> None:
       eymail spf ey04
       eymail spf ey04 --observe
       eymail spf example.com
+      eymail spf example.com --check -q --plain
       eymail spf example.com --ip 192.0.2.1 --sender joe@example.com --helo mx.example.com
       eymail spf '' --ip 192.0.2.1 --sender joe@example.com --expect pass
       eymail spf example.com --set -
@@ -90,6 +102,8 @@ _OPTION = {"clients": "set", "expected": "expect"}
 
 def _check(given: Mapping[str, Any]) -> None:
     """Options that ask for different things, or belong to one that is missing."""
+    if "check" in given and any(name in given for name in _WAYS):
+        raise click.UsageError("--check goes with the report on a cluster or a domain")
     ways = [f"--{_OPTION.get(name, name)}" for name in _WAYS if name in given]
     if len(ways) > 1:
         raise click.UsageError(f"{' and '.join(ways)} ask for different things: give one of them")
@@ -129,10 +143,10 @@ def _observed(app: App, target: str, deadline: float, given: Mapping[str, Any]) 
     app.show(cluster.of_cluster(app.env, target, deadline=deadline, observed=True, to=to))
 
 
-def _report(app: App, target: str, deadline: float, _given: Mapping[str, Any]) -> None:
+def _report(app: App, target: str, deadline: float, given: Mapping[str, Any]) -> None:
     from eymail.ops.spf import report
 
-    app.show(report.of_target(app.env, target, deadline=deadline))
+    app.show(report.of_target(app.env, target, deadline=deadline, check=given.get("check", False)))
 
 
 _WAYS = {"ip": _client, "clients": _clients, "flatten": _flat, "observe": _observed}

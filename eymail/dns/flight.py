@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Sequence
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ class Next(Enum):
 class Flight:
     """A question's way to its reply. The ``tries``-th try lasts until time.time() is ``until``."""
 
-    def __init__(self, question: Question, servers: tuple[Server, ...], end: float) -> None:
+    def __init__(self, question: Question, servers: Sequence[Server], end: float) -> None:
         self.question = question
         self.socket: socket.socket | None = None
         self._end = end

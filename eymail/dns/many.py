@@ -21,7 +21,7 @@ from eymail.dns import flight
 from eymail.dns.answers import NoAnswer
 from eymail.dns.exchange import over_tcp
 from eymail.dns.flight import Flight
-from eymail.dns.question import Question, Reply
+from eymail.dns.question import Question, Reply, Status
 from eymail.dns.servers import Server, of_this_machine
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Asker:
         self._selector = selectors.DefaultSelector()
         self._over_tcp = _Threads()
         self._selector.register(self._over_tcp.bell, selectors.EVENT_READ)
+        self._late: set[Server] = set()
         self.asked = 0
 
     def __enter__(self) -> Asker:
@@ -82,7 +83,9 @@ class Asker:
 
     def _take_off(self, found: list[tuple[Question, Reply]]) -> None:
         while self._waiting and len(self._flying) < AT_ONCE:
-            one = Flight(self._waiting.popleft(), self._servers, time.time() + self._timeout)
+            # Whoever let a question wait in vain is asked last from then on.
+            servers = sorted(self._servers, key=self._late.__contains__)
+            one = Flight(self._waiting.popleft(), servers, time.time() + self._timeout)
             self._flying.add(one)
             self._go_on(one, found)
 
@@ -94,6 +97,7 @@ class Asker:
                 self._landed(found)
         now = time.time()
         for one in [one for one in self._flying if one.until <= now]:
+            self._late.add(one.server)
             self._turn(one, one.late(), found)
 
     def _go_on(self, one: Flight, found: list[tuple[Question, Reply]]) -> None:
@@ -146,6 +150,8 @@ class Asker:
     def _done(self, one: Flight, reply: Reply, found: list[tuple[Question, Reply]]) -> None:
         self._down(one)
         self._flying.discard(one)
+        if reply.status is not Status.FAILED:
+            self._late.discard(one.server)
         found.append((one.question, reply))
 
     def _down(self, one: Flight) -> None:

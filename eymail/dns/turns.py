@@ -40,6 +40,7 @@ def checked(
     Raises NotFound when the name does not exist, NoAnswer.
     """
     import dns.exception
+    import dns.flags
     import dns.rcode
 
     code = answer.rcode()
@@ -56,6 +57,9 @@ def checked(
     except dns.exception.DNSException as error:
         told = f"name server {server} sent an answer that makes no sense: {question(query)}"
         raise NoAnswer(Why.MALFORMED, told, f"{type(error).__name__}") from error
+    if answer.flags & dns.flags.TC or (found.answer is None and not found.cnames and answer.answer):
+        told = f"name server {server} sent an answer that is cut, or about something else: {question(query)}"
+        raise NoAnswer(Why.MALFORMED, told, "something there is no name server, or is a broken one")
     if found.answer is None and _is_referral(answer):
         told = f"name server {server} answers for other zones only: {question(query)}"
         raise NoAnswer(Why.REFERRAL, told, "ask one that looks up for others, or that serves this zone")

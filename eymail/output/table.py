@@ -8,6 +8,7 @@ from eymail.model import Twig, View
 from eymail.output.escape import clean, plain_cell
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from rich.text import Text
     from rich.tree import Tree
 
@@ -22,9 +23,7 @@ _STYLES = {
 
 def print_table(view: View, out: TextIO, color: str) -> None:
     """Print a view with its title; the status column's words are coloured."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = Console(
@@ -37,8 +36,17 @@ def print_table(view: View, out: TextIO, color: str) -> None:
         console.print(Text(clean(view.title), style="bold"))
     if view.tree:
         console.print(_tree(view.tree))
-    if not view.rows:
-        return
+    if view.rows:
+        console.print(_table(view))
+    for line in view.footer:
+        console.print(Text(clean(line), style="bold cyan"), soft_wrap=True)
+
+
+def _table(view: View) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in view.columns:
         table.add_column(column, overflow="fold")
@@ -46,7 +54,7 @@ def print_table(view: View, out: TextIO, color: str) -> None:
     for row in view.rows:
         style = _STYLES.get(str(row[status]), "") if status >= 0 else ""
         table.add_row(*(Text(plain_cell(cell), style if at == status else "") for at, cell in enumerate(row)))
-    console.print(table)
+    return table
 
 
 def _tree(twig: Twig) -> Tree:

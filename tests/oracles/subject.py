@@ -27,8 +27,8 @@ def check(case: Case, world: World) -> Verdict:
 
 def told(case: Case) -> tuple[Client, str]:
     """The client and the domain, as the command line takes them."""
-    domain = policy_domain(Config(), "", case.sender, case.helo)
-    return Triple(case.ip, case.sender, case.helo).client(), domain
+    triple = Triple(case.ip, case.sender, case.helo)
+    return triple.client(), policy_domain(Config(), "", triple.identity)
 
 
 def reply(world: World, question: Question) -> Reply:

@@ -193,4 +193,4 @@ def test_the_deadline_of_an_evaluation(silent: Peer) -> None:
         verdict = Pool(asker, 0.5).verdict(client(), "d.example")
         assert time.monotonic() - started < 3
     assert verdict.result == "temperror"
-    assert verdict.problem == "the deadline of 0.5 s is over"
+    assert verdict.problem == "the deadline of 0.5 s is over: no answer to A of h1.example"

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from eymail.dns.question import Question, Reply
-from eymail.dns.spf import faults
+from eymail.dns.spf import faults, mending
 from eymail.dns.spf.faults import Finding
 from eymail.dns.spf.tree import MOST_QUESTIONS, Builder
 from tests.unit.spf_zone import policy, reply
@@ -27,7 +27,10 @@ def problems(record: str, **zone: dict[str, object]) -> dict[str, str]:
 
 
 def publish(zone: Zone, *add: str) -> str:
-    return faults.proposed(policy(zone, "d.example"), add)
+    """The proposal, "" where it is what stands there."""
+    tree = policy(zone, "d.example")
+    record = mending.proposal(tree, add)
+    return "" if [record] == [one.text for one in tree.records] else record
 
 
 TREE: Zone = {
@@ -80,6 +83,9 @@ def test_what_each_term_leads_to() -> None:
         ("v=spf1 include:d.example -all", "include:d.example", "error: leads back to itself"),
         ("v=spf1 a:gone.example -all", "a:gone.example", "warning: gone.example: no address"),
         ("v=spf1 mx:gone.example -all", "mx:gone.example", "warning: gone.example has no mail exchanger"),
+        ("v=spf1 ip4:0.0.0.0/0 -all", "ip4:0.0.0.0/0", "warning: lets 4.3e+09 addresses send"),
+        ("v=spf1 ip6:::ffff:192.0.2.1 -all", "ip6:::ffff:192.0.2.1", "warning: matches nobody"),
+        ("v=spf1 include=x.example -all", "include=x.example", "warning: is an unknown modifier"),
         ("v=spf1 ip4:192.0.2.1 ip4:192.0.2.1 -all", "ip4:192.0.2.1", "warning: stands there twice"),
         (
             "v=spf1 -all exp=gone.example",
@@ -141,7 +147,8 @@ def test_several_records_become_one() -> None:
         ("v=spf1 +all", "v=spf1 ~all"),
         ("V=SPF1 +IP4:192.0.2.1 -ALL", "v=spf1 ip4:192.0.2.1 -all"),
         ("v=spf1 mxx ptr include:gone.example ip4:192.0.2.1", "v=spf1 ip4:192.0.2.1 ~all"),
-        ("v=spf1 -all ip4:192.0.2.1", "v=spf1 ip4:192.0.2.1 -all"),
+        ("v=spf1 -all ip4:192.0.2.1", "v=spf1 -all"),
+        ("v=spf1 redirect=r.example redirect=q.example exp=x.example", "v=spf1 redirect=r.example"),
         ("v=spf1 redirect=gone.example", "v=spf1 ~all"),
         ("v=spf1 redirect=r.example", ""),
         ("v=spf1 exists:%{i}.x.example ?all", ""),
@@ -157,6 +164,9 @@ def test_what_is_to_be_added_goes_before_the_end() -> None:
     )
     zone: Zone = {"d.example": {"TXT": "v=spf1 redirect=r.example"}, "r.example": {"TXT": "v=spf1 -all"}}
     assert publish(zone, "include:c.example") == "v=spf1 include:c.example redirect=r.example"
+    zone["d.example"] = {"TXT": "v=spf1 -ip4:192.0.2.1 ~all"}
+    first = mending.proposal(policy(zone, "d.example"), ["include:c.example"], first=True)
+    assert first == "v=spf1 include:c.example -ip4:192.0.2.1 ~all"
 
 
 def test_what_could_not_be_asked_is_not_checked() -> None:
@@ -164,7 +174,8 @@ def test_what_could_not_be_asked_is_not_checked() -> None:
     zone["later.example"] = {"TXT": None, "A": None}
     tree = policy(zone, "d.example")
     assert [branch.checked for branch in tree.branches] == [False, False, False, True]
-    assert faults.proposed(tree, ()) == ""  # nothing is left out for not having been asked
+    # Nothing is left out for not having been asked.
+    assert mending.proposal(tree) == tree.records[0].text
 
 
 def test_a_thousand_includes_and_a_tree_that_doubles_are_bounded() -> None:

@@ -107,7 +107,7 @@ class _Check:
         assert record.redirect is not None
         here = f"{domain}: {record.redirect.text}"
         try:
-            self._count()
+            self._count(record.redirect.text)
             target = yield from self._expand(record.redirect.value, domain)
             decision = yield from self._evaluate_other(target)
         except _Ended as end:
@@ -146,7 +146,7 @@ class _Check:
     def _matches(self, directive: Directive, domain: str) -> Asking[tuple[str, ...] | None]:
         """What further decided when a mechanism matches, mostly nothing; None when it does not."""
         if directive.asks:
-            self._count()
+            self._count(directive.text)
         match directive.name:
             case "all":
                 return ()
@@ -181,14 +181,14 @@ class _Check:
         if "p" in macro.letters(parts):
             if not self._pointed:  # its PTR query is one of the ten look-ups, asked once
                 self._pointed = True
-                self._count()
+                self._count("%{p}")
             values["p"] = yield from self._validated_name(domain)
         return macro.expand_domain(parts, values)
 
-    def _count(self) -> None:
+    def _count(self, term: str) -> None:
         self.lookups += self._limited
         if self.lookups > MOST_LOOKUPS:
-            _permanent(f"more than {MOST_LOOKUPS} terms ask the DNS")
+            _permanent(f"{term} is one look-up more than the {MOST_LOOKUPS} that are allowed")
 
     def _look_up(self, name: str, kind: str) -> Asking[Reply]:
         """Raises _Ended when there is no answer, or one void answer too many."""
@@ -197,13 +197,13 @@ class _Check:
         reply = yield ask(name, kind)
         if reply.status is Status.FAILED:
             raise _Ended(Outcome.TEMPERROR, reply.problem)
-        self._count_void(reply)
+        self._count_void(reply, name)
         return reply
 
-    def _count_void(self, reply: Reply) -> None:
+    def _count_void(self, reply: Reply, name: str) -> None:
         self.voids += self._limited and reply.void
         if self.voids > MOST_VOIDS:
-            _permanent(f"more than {MOST_VOIDS} answers are void")
+            _permanent(f"{name} is one void answer more than the {MOST_VOIDS} that are allowed")
 
     def _has_client(self, name: str, directive: Directive) -> Asking[bool]:
         """Whether a host has an address in the client's network of the given length (section 5.3)."""
@@ -242,14 +242,14 @@ class _Check:
     def _pointers(self) -> Asking[tuple[str, ...]]:
         """The client's names, ten at most; an error is as good as none (section 5.5)."""
         reply = yield ask(self._client.reverse, "PTR")
-        self._count_void(reply)
+        self._count_void(reply, self._client.reverse)
         return reply.names[:MOST_HOSTS]
 
     def _validated(self, name: str) -> Asking[bool]:
         if not askable(name):
             return False
         reply = yield ask(name, self._client.kind)
-        self._count_void(reply)
+        self._count_void(reply, name)
         return any(ip_address(address) == self._client.ip for address in reply.names)
 
     def explanation(self, decision: _Decision) -> Asking[str]:

@@ -1,18 +1,21 @@
-"""What is wrong with a domain's SPF, all of it in one go, and the record that would be right."""
+"""What is wrong with a domain's SPF, all of it in one go."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv6Network
 from itertools import chain
 
 from eymail.dns.spf.check import MOST_HOSTS, MOST_LOOKUPS, MOST_VOIDS
 from eymail.dns.spf.flat import LONGEST_RECORD
-from eymail.dns.spf.record import VERSION, Directive, Modifier, Outcome, Record
+from eymail.dns.spf.record import MECHANISMS, VERSION, Directive, Modifier, Network, Outcome, Record
 from eymail.dns.spf.tree import Branch, Policy
 
 ERROR, WARNING = "error", "warning"
 _LARGEST_PACKET = 512
+_WIDEST = {4: 8, 6: 19}
+"""The shortest prefixes that one operator could have."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,24 @@ def _of_record(name: str, record: Record) -> Iterator[Finding]:
     if any(word != word.lower() for word in _words(record)):
         problem = "capitals in the record's own words: legal, and some receivers trip over them"
         yield Finding(WARNING, name, "", problem, "write it in small letters")
+    yield from _of_end(name, record)
+    yield from _of_terms(name, record)
+
+
+def _of_end(name: str, record: Record) -> Iterator[Finding]:
     ends = [one for one in record.directives if one.name == "all"]
     if not ends and not record.modifier("redirect"):
-        yield Finding(
-            WARNING, name, "", "no all and no redirect: who else sends is neutral", "end it in ~all"
-        )
+        problem = "no all and no redirect: whoever else sends is neutral"
+        yield Finding(WARNING, name, "", problem, "end it in ~all")
     if ends and record.modifier("redirect"):
         yield Finding(WARNING, name, _redirect(record), "does not count beside an all", "leave it out")
+
+
+def _of_terms(name: str, record: Record) -> Iterator[Finding]:
+    for modifier in record.modifiers:
+        if modifier.name in MECHANISMS:
+            problem = f"is an unknown modifier, and no {modifier.name} mechanism: receivers pass it over"
+            yield Finding(WARNING, name, modifier.text, problem, f"write {modifier.name}:…")
     seen: set[str] = set()
     for directive in record.directives:
         if directive.text.lower() in seen:
@@ -141,9 +155,20 @@ def _of_branch(name: str, branch: Branch) -> Iterator[Finding]:
         yield Finding(ERROR if fatal else WARNING, name, term.text, branch.problem, mend)
 
 
+def _of_network(name: str, term: Directive, network: Network) -> Iterator[Finding]:
+    if term.outcome is Outcome.PASS and network.prefixlen < _WIDEST[network.version]:
+        problem = f"lets {network.num_addresses:.1e} addresses send"
+        yield Finding(WARNING, name, term.text, problem, "name those that really send")
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
+        problem = "matches nobody: an IPv4 client is compared with ip4 only (RFC 7208 section 5)"
+        yield Finding(WARNING, name, term.text, problem, "write it as ip4")
+
+
 def _of_directive(name: str, branch: Branch, term: Directive) -> Iterator[Finding]:
     if term.name == "all" and term.outcome is Outcome.PASS:
         yield Finding(WARNING, name, term.text, "anybody may send for this domain", "end it in ~all")
+    if term.network is not None:
+        yield from _of_network(name, term, term.network)
     if term.name == "ptr":
         problem = "slow, unreliable, and not to be used (RFC 7208 section 5.5)"
         yield Finding(WARNING, name, term.text, problem, "name the addresses by ip4 and ip6")
@@ -154,52 +179,3 @@ def _of_directive(name: str, branch: Branch, term: Directive) -> Iterator[Findin
     if len(branch.hosts) > MOST_HOSTS:
         problem = f"{len(branch.hosts)} mail exchangers, and {MOST_HOSTS} are allowed"
         yield Finding(ERROR, name, term.text, problem, "name the addresses by ip4 and ip6")
-
-
-def proposed(policy: Policy, add: tuple[str, ...]) -> str:
-    """The record to publish: the terms that are sound, each once, and ``add`` before the end.
-
-    Several records become one. It is "" when the record as it stands is as good.
-    """
-    kept: dict[str, None] = {}
-    ends: list[str] = []
-    modifiers: dict[str, None] = {}
-    for branch in policy.branches:
-        text = _written(branch)
-        if isinstance(branch.term, Directive) and branch.term.name == "all":
-            ends.append("~all" if branch.term.outcome is Outcome.PASS else text)
-        elif isinstance(branch.term, Directive):
-            if _worth(branch):
-                kept[text] = None
-        elif branch.term.name != "redirect" or _worth(branch):
-            modifiers[text] = None
-    kept |= dict.fromkeys(add)
-    redirected = any(one.startswith("redirect=") for one in modifiers)
-    end = ends[:1] or ([] if redirected else ["~all"])
-    if end:
-        modifiers = {one: None for one in modifiers if not one.startswith("redirect=")}
-    record = " ".join((VERSION, *kept, *end, *modifiers))
-    return "" if [record] == [one.text for one in policy.records] else record
-
-
-def _written(branch: Branch) -> str:
-    """A term with its own words in small letters."""
-    text = branch.term.text
-    bare = text.lstrip("+-~?")
-    sign = text[: len(text) - len(bare)].replace("+", "")
-    name = len(branch.term.name)
-    return f"{sign}{bare[:name].lower()}{bare[name:]}"
-
-
-def _worth(branch: Branch) -> bool:
-    """Whether a term should stay: not ptr, and nothing that leads nowhere, or into an error, for certain."""
-    return branch.term.name != "ptr" and not _dead(branch)
-
-
-def _dead(branch: Branch) -> bool:
-    if branch.policy is None or not branch.checked:
-        return branch.checked and bool(branch.problem) and not branch.addresses
-    fatal = (
-        one for one in branch.policy.branches if one.reached and one.term.name in ("include", "redirect")
-    )
-    return not branch.policy.sound or any(_dead(one) for one in fatal)

@@ -52,10 +52,16 @@ def parse(text: str, *, spaces: bool = False) -> MacroString:
     while at < len(text):
         match = _MACRO.match(text, at) or literal.match(text, at)
         if match is None:
-            raise MacroError(f"no macro-string: {text[at : at + 20]}")
+            raise MacroError(_no_piece(text[at : at + 20]))
         parts.append(_part(match))
         at = match.end()
     return tuple(parts)
+
+
+def _no_piece(text: str) -> str:
+    if text.startswith("%"):
+        return f"{text} begins with no macro"
+    return f"{text!r} begins with a character that cannot stand there"
 
 
 def _part(match: re.Match[str]) -> str | Macro:
@@ -75,7 +81,7 @@ def parse_domain_spec(text: str) -> MacroString:
     """A domain-spec: a macro-string that ends in a macro or a top label (section 7.1). Raises MacroError."""
     parts = parse(text)
     if not parts:
-        raise MacroError("no domain")
+        raise MacroError("a domain is missing")
     if any(isinstance(part, Macro) and part.letter in EXPLAINING for part in parts):
         raise MacroError("c, r and t stand in explanations only")
     if _ENDS_IN_MACRO.search(text):
@@ -128,7 +134,7 @@ def _value(macro: Macro, values: Mapping[str, str]) -> str:
         if macro.reverse:
             pieces.reverse()
         value = ".".join(pieces[-macro.keep :])
-    return quote(value, safe="") if macro.upper else value
+    return quote(value, safe="", errors="surrogateescape") if macro.upper else value
 
 
 def nibbles(address: IpAddress) -> str:

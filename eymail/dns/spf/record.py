@@ -105,6 +105,11 @@ class Record:
     modifiers: tuple[Modifier, ...]
     faults: tuple[Fault, ...]
 
+    def place(self, word: str) -> int:
+        """Where a word stands in the record, to list terms as they stand there."""
+        words = self.text.split(" ")
+        return words.index(word) if word in words else len(words)
+
     def modifier(self, name: str) -> Modifier | None:
         """The redirect or exp modifier, if there is one."""
         return next((one for one in self.modifiers if one.name == name), None)
@@ -153,7 +158,7 @@ def _ascii(word: bytes) -> str:
 def _twice(term: Modifier, before: Iterable[Modifier]) -> list[Fault]:
     """redirect and exp may each stand once (section 6)."""
     again = term.name in ("redirect", "exp") and any(one.name == term.name for one in before)
-    return [Fault(term.text, f"there is a {term.name} already")] if again else []
+    return [Fault(term.text, f"{term.name} stands there already")] if again else []
 
 
 def _term(word: str) -> Directive | Modifier:
@@ -182,7 +187,7 @@ def _domain(value: str) -> MacroString:
     try:
         return macro.parse_domain_spec(value)
     except MacroError as error:
-        raise ValueError(f"{value or 'nothing'} is no domain: {error}") from error
+        raise ValueError(f"{value} is no domain: {error}" if value else str(error)) from error
 
 
 def _all(word: str, outcome: Outcome, name: str, rest: str) -> Directive:

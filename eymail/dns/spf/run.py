@@ -89,7 +89,8 @@ class Evaluation:
     def give_up(self, why: str) -> None:
         """The time is over: nothing is answered any more."""
         while self._pending is not None:
-            self._send(Reply(Status.FAILED, problem=why))
+            asked = f"{self._pending.kind} of {self._pending.name}"
+            self._send(Reply(Status.FAILED, problem=f"{why}: no answer to {asked}"))
 
 
 class Pool:
@@ -175,4 +176,6 @@ def tree(asker: Asker, domain: str, deadline: float, known: dict[Question, Reply
                 known[question] = reply
                 missing.discard(question)
         for question in missing:
-            known[question] = Reply(Status.FAILED, problem=f"the deadline of {deadline:g} s is over")
+            asked = f"{question.kind} of {question.name}"
+            problem = f"the deadline of {deadline:g} s is over: no answer to {asked}"
+            known[question] = Reply(Status.FAILED, problem=problem)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from eymail.dns.question import Question, Reply, Status, ask, askable
 from eymail.dns.spf import macro
-from eymail.dns.spf.macro import MacroString
+from eymail.dns.spf.check import MOST_HOSTS
+from eymail.dns.spf.macro import MacroError, MacroString
 from eymail.dns.spf.record import Directive, Modifier, Record, parse, records
 
 MOST_QUESTIONS = 400
@@ -27,7 +28,7 @@ class Policy:
     """What stands at a name: its SPF records (one, when all is well) and the terms of the first.
 
     ``problem`` is why there is none, or that it was not asked. ``owner`` is where a CNAME led, ``size`` the
-    answer's, in bytes. ``refused`` is a problem that receivers count as an error.
+    answer's, in bytes; ``void`` that it had nothing, ``others`` the texts that it had instead of a record.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Policy:
     owner: str = ""
     size: int = 0
     ttl: int | None = None
+    void: bool = False
+    others: tuple[bytes, ...] = ()
 
     @property
     def record(self) -> Record | None:
@@ -118,11 +121,11 @@ class Builder:
         if reply is None or reply.status is Status.FAILED:
             return Policy(name, problem=reply.problem if reply else _NOT_ASKED, checked=False)
         if reply.status is Status.NO_NAME:
-            return Policy(name, problem="does not exist", ttl=reply.ttl)
+            return Policy(name, problem="does not exist", ttl=reply.ttl, void=True)
         found = tuple(parse(one) for one in records(reply.texts))
         here = Policy(name, found, owner=reply.owner, size=reply.size, ttl=reply.ttl)
         if not found:
-            return replace(here, problem="has no SPF record")
+            return replace(here, problem="has no SPF record", void=reply.void, others=reply.texts)
         problem = f"has {len(found)} SPF records" if len(found) > 1 else ""
         branches = tuple(branch for one in found for branch in self._terms(one, (*above, name.lower())))
         return replace(here, branches=branches, problem=problem)
@@ -161,7 +164,8 @@ class Builder:
             return Branch(term, target, problem=_NOT_ASKED, checked=False)
         policy = self.policy(target, above)
         told = f"{target} {policy.problem}" if policy.checked and policy.problem else policy.problem
-        return Branch(term, target, policy=policy, problem=told, checked=policy.checked)
+        void = int(policy.void)
+        return Branch(term, target, policy=policy, voids=(void, void), problem=told, checked=policy.checked)
 
     def _host(self, term: Directive, target: str) -> Branch:
         kinds = ("A",) if term.name == "exists" else ("A", "AAAA")
@@ -177,6 +181,8 @@ class Builder:
         if not reply.exchangers:
             void = int(reply.void)
             return Branch(term, target, voids=(void, void), problem=f"{target} has no mail exchanger")
+        if len(reply.records) > MOST_HOSTS:  # an evaluation asks for none of them
+            return Branch(term, target, hosts=reply.exchangers, ttls=(reply.ttl,))
         hosts = tuple(host for host in reply.exchangers if askable(host))
         found = {host: {kind: self._reply(ask(host, kind)) for kind in FAMILIES} for host in hosts}
         return self._resolved(term, target, found, reply.exchangers, (reply.ttl,))
@@ -216,8 +222,7 @@ class Builder:
         reply = self._reply(ask(target, "TXT"))
         if reply is None or reply.status is Status.FAILED:
             return Branch(modifier, target, problem=reply.problem if reply else _NOT_ASKED, checked=False)
-        told = "" if len(reply.texts) == 1 else f"{target} has not one TXT record but {len(reply.texts)}"
-        return Branch(modifier, target, problem=told)
+        return Branch(modifier, target, problem=_no_explanation(target, reply))
 
     def _reply(self, question: Question) -> Reply | None:
         """None when it is not known yet, or is one question too many."""
@@ -229,6 +234,18 @@ class Builder:
         if reply is None:
             self.missing[question] = None
         return reply
+
+
+def _no_explanation(target: str, reply: Reply) -> str:
+    """Why a name's TXT is no explanation (RFC 7208 section 6.2), empty where it is one."""
+    if len(reply.texts) != 1:
+        return f"{target} has not one TXT record but {len(reply.texts)}"
+    try:
+        macro.parse(reply.texts[0].decode("ascii"), spaces=True)
+    except (UnicodeDecodeError, MacroError) as error:
+        why = "it is not ASCII" if isinstance(error, UnicodeDecodeError) else str(error)
+        return f"the text at {target} is no explanation: {why}"
+    return ""
 
 
 _NOT_ASKED = "not asked: the tree is too large"

@@ -55,7 +55,8 @@ class Check(Result):
 
     def line(self) -> tuple[Cell, ...]:
         """The check in a line: result, address, sender, HELO name, why, explanation."""
-        why = self.problem or " > ".join(self.path)
+        path = " > ".join(self.path)
+        why = f"{self.problem} ({path})" if self.problem and path else self.problem or path
         return self.result, self.ip, self.sender or "<>", self.helo or "-", why, self.explanation
 
 
@@ -82,10 +83,20 @@ class Triple:
         """Raises InvalidInput when ``ip`` is no address."""
         return Client.of(parse_ip(self.ip), _named(self.sender), a_labels(self.helo))
 
+    @property
+    def identity(self) -> str:
+        """The domain that stands behind the client, of its sender or its HELO name (section 2.4)."""
+        return (bare(self.sender) or self.helo).rpartition("@")[2]
+
+
+def bare(sender: str) -> str:
+    """A sender without the angle brackets that it has in MAIL FROM (RFC 5321 section 4.1.2)."""
+    return sender[1:-1] if sender.startswith("<") and sender.endswith(">") else sender
+
 
 def _named(sender: str) -> str:
     """A sender with its domain in A-labels."""
-    local, at, domain = sender.rpartition("@")
+    local, at, domain = bare(sender).rpartition("@")
     return f"{local}{at}{a_labels(domain).removesuffix('.')}"
 
 
@@ -96,7 +107,7 @@ def of_client(
 
     An empty target means the sender's domain; an empty sender postmaster at the HELO name.
     """
-    domain = policy_domain(env.config, target, triple.sender, triple.helo)
+    domain = policy_domain(env.config, target, triple.identity)
     verdict = Pool(env.asker, deadline).verdict(triple.client(), domain)
     return told(triple, domain, verdict, expected)
 

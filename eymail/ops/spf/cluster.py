@@ -50,6 +50,7 @@ class SourceAddresses(Result):
     not_checked: tuple[str, ...]
     observed: Observation | None = None
     missing: tuple[Failure, ...] = field(default=(), metadata={"json": False})
+    check: bool = field(default=False, metadata={"json": False})
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -59,6 +60,8 @@ class SourceAddresses(Result):
     def exit_code(self) -> int:
         if self.missing:
             return 1
+        if self.check and self.disagreements:
+            return 3
         return 3 if self.observed and self._unpublished(self.observed) else 0
 
     def _unpublished(self, observed: Observation) -> bool:
@@ -93,11 +96,18 @@ class SourceAddresses(Result):
 
 
 def of_cluster(
-    env: Env, name: str, *, deadline: float = DEADLINE, observed: bool = False, to: str = ""
+    env: Env,
+    name: str,
+    *,
+    deadline: float = DEADLINE,
+    observed: bool = False,
+    to: str = "",
+    check: bool = False,
 ) -> SourceAddresses:
     """What a cluster's mail comes from, as published and as the inventory says.
 
-    With ``observed`` a message is sent through it, to the address ``to``, and what the outside saw is told.
+    With ``check`` what disagrees is exit code 3. With ``observed`` a message is sent through it, to the
+    address ``to``, and what the outside saw is told.
     Raises NotFound when nothing is published; the hint is then the record to publish.
     """
     where = published_name(env.config, name)
@@ -110,7 +120,7 @@ def of_cluster(
     others = tuple(branch.term.text for branch in policy.branches if _networks(branch) is None)
     found = SourceAddresses(name, where, policy.records[0].text, rows, wrong, others)
     seen = observe.source(env, inventory.cluster(env, name), to=to) if observed else None
-    return replace(found, observed=seen, missing=(failure,) if failure else ())
+    return replace(found, observed=seen, missing=(failure,) if failure else (), check=check)
 
 
 def _published(env: Env, where: str, wanted: Mapping[str, str], deadline: float) -> Policy:

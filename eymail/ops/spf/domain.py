@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from eymail.config import Cluster
+from eymail.dns.answers import as_text
 from eymail.dns.question import Question, Reply
 from eymail.dns.spf import faults
 from eymail.dns.spf.check import MOST_LOOKUPS, MOST_VOIDS
@@ -18,6 +19,7 @@ from eymail.dns.spf.tree import Branch, Policy
 from eymail.env import Env
 from eymail.errors import DnsError, EymailError, NotFound
 from eymail.model import Cell, Failure, Result, Twig, View
+from eymail.ops.spf import publish
 from eymail.ops.spf.check import DEADLINE, parse_ip
 from eymail.ops.spf.sources import known_of
 
@@ -70,8 +72,8 @@ class SourceVerdict:
 class DomainSpf(Result):
     """A domain's SPF. ``lookups`` of 10 and ``voids`` of 2 are used where nothing matches before the end.
 
-    ``voids`` are those for clients of IPv4 and of IPv6. ``publish`` is a better record, if there is one;
-    ``admits`` the cluster that it lets send and that the present one does not.
+    ``voids`` are those for clients of IPv4 and of IPv6. ``publish`` is a better record for the name
+    ``publish_at``, if one is known; ``admits`` the cluster that it lets send and the present one does not.
     """
 
     domain: str
@@ -80,20 +82,38 @@ class DomainSpf(Result):
     voids: tuple[int, int]
     clusters: tuple[SourceVerdict, ...]
     findings: tuple[Finding, ...]
+    publish_at: str
     publish: str
     admits: str
     missing: tuple[Failure, ...] = field(metadata={"json": False})
+    check: bool = field(default=False, metadata={"json": False})
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         return self.missing
 
+    @property
+    def exit_code(self) -> int:
+        if self.missing:
+            return 1
+        refused = any(one.result != Outcome.PASS for one in self.clusters)
+        broken = any(one.level == faults.ERROR for one in self.findings)
+        return 3 if self.check and (broken or refused) else 0
+
     def view(self) -> View:
-        more = (*self._clusters(), *self._findings())
+        rows = (*self._clusters(), *self._findings())
+        publish = tuple(self._publish())
         title = f"{self.domain}: {' and '.join(self.tree.records)}"
         notes = (self.summary(),)
-        plain = (*_lines(self.tree), *more)
-        return View(_COLUMNS, more, title, _COLUMNS[0], notes, plain, _twig(self.tree))
+        plain = (*_lines(self.tree), *rows, *publish)
+        return View(_COLUMNS, rows, title, _COLUMNS[0], notes, plain, _twig(self.tree), self._footer())
+
+    def _footer(self) -> tuple[str, ...]:
+        """The record to publish, as a zone file has it."""
+        if not self.publish:
+            return ()
+        why = f" so that {self.admits} may send as well" if self.admits else ""
+        return f"publish{why}:", f'{self.publish_at}. TXT "{self.publish}"'
 
     def summary(self) -> str:
         """The limits in words."""
@@ -109,9 +129,11 @@ class DomainSpf(Result):
     def _findings(self) -> Iterator[tuple[Cell, ...]]:
         for one in self.findings:
             yield one.level, one.name, one.term, one.problem, one.mend
+
+    def _publish(self) -> Iterator[tuple[Cell, ...]]:
         if self.publish:
             why = f"so that {self.admits} may send as well" if self.admits else ""
-            yield "publish", self.domain, "TXT", self.publish, why
+            yield "publish", self.publish_at, "TXT", self.publish, why
 
 
 _COLUMNS = ("what", "name", "term or address", "result", "by, or what to do")
@@ -149,48 +171,82 @@ def _term_twig(term: Term) -> Twig:
     return Twig(f"{term.term}{told}{f' ({why})' if why else ''}", term.state, below)
 
 
-def of_domain(env: Env, domain: str, *, deadline: float = DEADLINE) -> DomainSpf:
+def of_domain(env: Env, domain: str, *, deadline: float = DEADLINE, check: bool = False) -> DomainSpf:
     """A domain's SPF: its tree, its faults, and what it says of the clusters' source addresses.
 
-    Raises NotFound when it has none, DnsError when it cannot be asked.
+    With ``check`` an error, or a cluster that may not send, is exit code 3. Raises NotFound when the domain
+    has no record, DnsError when it cannot be asked.
     """
     end = time.time() + deadline
     known: dict[Question, Reply] = {}
     policy = tree(env.asker, domain, deadline, known)
+    clusters, unreachable = _clusters(env)
     if not policy.records:
-        raise _none(policy)
+        raise _none(policy, clusters)
     found = faults.findings(policy)
     used = faults.use(policy)
-    clusters, unreachable = _clusters(env)
-    verdicts = tuple(_verdicts(env, clusters, domain, known, max(0.1, end - time.time())))
+    left = max(0.1, end - time.time())
+    verdicts = tuple(_verdicts(env, clusters, domain, known, left))
     admitted = _to_admit(env, clusters, verdicts)
-    publish = faults.proposed(policy, tuple(f"include:{one.spf_name}" for one in admitted))
-    admits = "".join(one.name for one in admitted)
+    wanted = tuple(_wanted(clusters, verdicts, admitted))
+    better = publish.advice(env.asker, policy, known, wanted, left)
+    if better.why:
+        found = (*found, Finding(faults.WARNING, better.name, "", better.why, "flatten it? --flatten"))
     missing = (*_missing(policy), *unreachable)
     return DomainSpf(
-        domain, _record(policy), used.lookups, used.voids, verdicts, found, publish, admits, missing
+        domain,
+        _record(policy),
+        used.lookups,
+        used.voids,
+        verdicts,
+        found,
+        better.name,
+        better.record,
+        admitted.name if admitted and better.record else "",
+        missing,
+        check,
     )
 
 
-def _none(policy: Policy) -> EymailError:
+def _none(policy: Policy, clusters: tuple[Cluster, ...]) -> EymailError:
     if not policy.checked:
         return DnsError(f"the SPF record of {policy.name} was not found out: {policy.problem}")
     if policy.problem == "does not exist":
         return NotFound(f"{policy.name} does not exist in the DNS", "is it spelt right?")
-    hint = "receivers then know nothing of who may send for it"
+    near = next((as_text(one) for one in policy.others if b"spf1" in one.lower()), "")
+    if near:
+        hint = f"this was meant to be one? it has to begin with v=spf1 and a blank: {near}"
+    elif clusters:
+        hint = f'publish: {policy.name}. TXT "v=spf1 include:{clusters[0].spf_name} ~all"'
+    else:
+        hint = "receivers then know nothing of who may send for it"
     return NotFound(f"{policy.name} {policy.problem}", hint)
+
+
+def _wanted(
+    clusters: Iterable[Cluster], verdicts: Iterable[SourceVerdict], admitted: Cluster | None
+) -> Iterator[publish.Wanted]:
+    """The addresses that pass now, and those of the cluster that is to be admitted."""
+    known = {cluster.name: cluster for cluster in clusters}
+    for one in verdicts:
+        cluster = known[one.cluster]
+        if one.result == Outcome.PASS or cluster is admitted:
+            yield publish.Wanted(cluster, one.address)
 
 
 def _record(policy: Policy) -> Record:
     texts = tuple(record.text for record in policy.records)
-    state = NOT_CHECKED if not policy.checked else "error" if policy.problem else "ok"
+    faulty = any(record.faults for record in policy.records)
+    state = NOT_CHECKED if not policy.checked else "error" if policy.problem or faulty else "ok"
     broken = tuple(
         Term(fault.text, "", (), (), "error", fault.why, None)
         for record in policy.records
         for fault in record.faults
     )
-    terms = (*(_term(branch) for branch in policy.branches), *broken)
-    return Record(policy.name, texts, state, policy.problem, policy.ttl, terms)
+    terms = [*(_term(branch) for branch in policy.branches), *broken]
+    if policy.record:
+        terms.sort(key=lambda one: policy.records[0].place(one.term))
+    return Record(policy.name, texts, state, policy.problem, policy.ttl, tuple(terms))
 
 
 def _term(branch: Branch) -> Term:
@@ -244,11 +300,9 @@ def _sources(cluster: Cluster, domain: str) -> Iterator[str]:
     yield from own
 
 
-def _to_admit(
-    env: Env, clusters: Iterable[Cluster], verdicts: tuple[SourceVerdict, ...]
-) -> tuple[Cluster, ...]:
+def _to_admit(env: Env, clusters: Iterable[Cluster], verdicts: tuple[SourceVerdict, ...]) -> Cluster | None:
     """The cluster meant, where the domain lets none send for certain."""
     if not verdicts or any(one.result in (Outcome.PASS, NOT_CHECKED) for one in verdicts):
-        return ()
+        return None
     known = {cluster.name: cluster for cluster in clusters}
-    return (known.get(env.config.default_cluster) or next(iter(known.values())),)
+    return known.get(env.config.default_cluster) or next(iter(known.values()))

@@ -62,7 +62,7 @@ class _Read:
 
     def _meant(self, triple: Triple) -> tuple[Client, str]:
         client = triple.client()
-        domain = policy_domain(self._config, self._target, triple.sender, triple.helo)
+        domain = policy_domain(self._config, self._target, triple.identity)
         self._order.append((triple, domain))
         return client, domain
 
@@ -96,9 +96,9 @@ def _from_json(text: str) -> Triple:
     hint = 'such as {"ip": "192.0.2.1", "sender": "joe@example.com", "helo": "mx.example.com"}'
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"no JSON: {error}", hint) from error
-    values = [found.get(name, "") for name in ("ip", "sender", "helo")]
+    values = [found.get(name) or "" for name in ("ip", "sender", "helo")]
     if not all(isinstance(value, str) for value in values):
         raise InvalidInput("ip, sender and helo are texts", hint)
     return Triple(*values)

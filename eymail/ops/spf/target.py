@@ -22,19 +22,21 @@ def published_name(config: Config, cluster: str) -> str:
     inventory = (config.clusters or {}).get(cluster)
     if inventory:
         return inventory.spf_name
+    if "." in cluster:
+        raise InvalidInput(f"{quoted(cluster)} is a domain", "a cluster is meant here, such as ey04")
     if not is_cluster(cluster):
         raise InvalidInput(f"{quoted(cluster)} is neither a cluster nor a domain", "try ey04, or example.com")
     return _PATTERN.format(cluster=cluster)
 
 
-def policy_domain(config: Config, target: str, sender: str, helo: str) -> str:
-    """The domain whose policy is evaluated: the target's, else the sender's, else the HELO name.
+def policy_domain(config: Config, target: str, identity: str) -> str:
+    """The domain whose policy is evaluated: the target's, else that of the client's identity.
 
     Anything goes: what is no domain has no policy (RFC 7208 section 4.3).
     """
     if is_cluster(target):
         return published_name(config, target)
-    return a_labels(target or (sender or helo).rpartition("@")[2]).removesuffix(".")
+    return a_labels(target or identity).removesuffix(".")
 
 
 def a_labels(name: str) -> str:
