@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eymail.directory.journal import Change, last_change, mark
@@ -61,7 +62,28 @@ class _Steps:
         self._connection, self._since, self._besides = connection, since, besides
 
     def perform(self, steps: tuple[Step, ...]) -> None:
-        """Raises StalePlan."""
+        """Neighbours that differ in their values alone go as one statement. Raises StalePlan."""
+        for _, run in groupby(steps, key=_shape):
+            alike = tuple(run)
+            if len(alike) == 1 or not self._together(alike):
+                self._one_by_one(alike)
+
+    def _together(self, steps: tuple[Step, ...]) -> bool:
+        """Whether all were done. If not, none was, and which one cannot be is not known."""
+        statement = _statement(PLACES[steps[0].place], steps[0])
+        attempt = self._connection.begin_nested()
+        try:
+            changed = self._connection.execute(statement, [_values(step) for step in steps]).rowcount
+        except IntegrityError:
+            attempt.rollback()
+            return False
+        if steps[0].before is not None and changed != len(steps):
+            attempt.rollback()
+            return False
+        attempt.commit()
+        return True
+
+    def _one_by_one(self, steps: tuple[Step, ...]) -> None:
         for step in steps:
             table = PLACES[step.place]
             try:
@@ -125,6 +147,27 @@ class _Steps:
     def _first(self, table: Table, row: Row) -> Row | None:
         found = self._connection.execute(select(table).where(*_equal(table, row))).first()
         return None if found is None else dict(found._mapping)
+
+
+def _shape(step: Step) -> tuple[object, ...]:
+    """What steps have in common that one statement can do."""
+    return step.place, *(None if row is None else tuple(row) for row in (step.before, step.after))
+
+
+def _statement(table: Table, step: Step) -> Executable:
+    """The step's statement with a place for each of the values that ``_values`` gives."""
+    after: dict[str, Any] = {name: bindparam(f"new_{name}") for name in step.after or {}}
+    if step.before is None:
+        return insert(table).values(after)
+    exactly = (table.c[name].is_not_distinct_from(bindparam(f"old_{name}")) for name in step.before)
+    return (
+        delete(table).where(*exactly) if step.after is None else update(table).where(*exactly).values(after)
+    )
+
+
+def _values(step: Step) -> dict[str, Any]:
+    old = {f"old_{name}": value for name, value in (step.before or {}).items()}
+    return old | {f"new_{name}": value for name, value in (step.after or {}).items()}
 
 
 def _equal(table: Table, row: Row) -> tuple[ColumnElement[bool], ...]:

@@ -24,6 +24,7 @@ threadsafety = 1
 paramstyle = "qmark"
 # The oldest SQLite that the agent may meet decides what SQL is made (3.34: no RETURNING).
 sqlite_version_info = (3, 34, 0)
+_ROWS = 2000  # in one request
 
 
 class Error(Exception):
@@ -172,7 +173,14 @@ class Cursor:
         return self._execute(sql, [_encoded(value) for value in parameters], many=False)
 
     def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Cursor:
-        return self._execute(sql, [[_encoded(value) for value in row] for row in parameters], many=True)
+        """In requests of a bounded size; ``rowcount`` is of all of them."""
+        rows = [[_encoded(value) for value in row] for row in parameters]
+        counted = 0
+        for start in range(0, len(rows), _ROWS):
+            self._execute(sql, rows[start : start + _ROWS], many=True)
+            counted += max(self.rowcount, 0)
+        self.rowcount = counted
+        return self
 
     def _execute(self, sql: str, parameters: list[Any], many: bool) -> Cursor:
         self._reset()

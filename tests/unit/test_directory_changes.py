@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from eymail.directory import passwords
+from eymail.directory import passwords, remote
 from eymail.directory.rows import step
 from eymail.env import Env
 from eymail.errors import DirectoryError, NotFound, Refused, StalePlan
@@ -45,6 +45,48 @@ def test_a_batch_is_one_act(env: Env) -> None:
     assert (newest.state, newest.done, len(newest.steps)) == ("failed", 0, 2)
     assert newest.error is not None
     assert newest.error.startswith("domain example.com is no longer as it was")
+
+
+def test_the_one_of_many_that_cannot_be_done_is_named(env: Env) -> None:
+    rows = [mailbox_row(f"m{number}@example.com") for number in range(50)]
+    made = [step("mailbox", None, row) for row in rows]
+    applied(env, plan("one", domain("example.com"), made[30]))
+    with pytest.raises(
+        StalePlan, match=r"mailbox m30@example.com is no longer as it was: it is there already"
+    ):
+        applied(env, plan("all", *made))
+    assert len(env.directory.find("mailbox")) == 1
+    applied(env, plan("the others", *made[:30], *made[31:]))
+    changed = [step("mailbox", row, {**row, "quota_mb": 5}) for row in rows]
+    applied(env, plan("quota", *changed))
+    assert {row["quota_mb"] for row in env.directory.find("mailbox")} == {5}
+    with pytest.raises(StalePlan, match=r"mailbox m0@example.com is no longer as it was, since change 4"):
+        applied(env, plan("once more", *changed))
+    back = change.undo(env, 4)
+    applied(env, back)
+    assert {row["quota_mb"] for row in env.directory.find("mailbox")} == {None}
+    gone = [step("mailbox", row, None) for row in (*rows[:20], {**rows[20], "host": "x"}, *rows[21:])]
+    with pytest.raises(StalePlan, match=r"mailbox m20@example.com"):
+        applied(env, plan("remove", *gone))
+    assert len(env.directory.find("mailbox")) == 50
+
+
+def test_many_steps_are_few_round_trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = remote.Connection.ask
+
+    def counting(connection: remote.Connection, do: str, **arguments: object) -> object:
+        asked.append(do)
+        return ask(connection, do, **arguments)
+
+    monkeypatch.setattr(remote.Connection, "ask", counting)
+    rows = [mailbox_row(f"m{number}@example.com") for number in range(5000)]
+    with environment(tmp_path, "agent") as env:
+        applied(env, plan("domain", domain("example.com")))
+        asked.clear()
+        applied(env, plan("many", *(step("mailbox", None, row) for row in rows)))
+        assert len(asked) < 30
+        assert env.directory.count("mailbox") == {"example.com": 5000}
 
 
 def test_every_field_of_the_row_is_compared(env: Env, file: Path) -> None:
