@@ -252,6 +252,56 @@ def test_several_records_are_shown_and_let_nobody_pass(server: Peer, inventory: 
     assert found["publish"] == "v=spf1 ip4:198.51.100.10 -all"
 
 
+TEN = " ".join(f"a:h{n}.example" for n in range(10))
+HOSTS = tuple(rrset(f"h{n}.example", "A", "192.0.2.1") for n in range(10))
+
+
+@pytest.mark.parametrize(
+    ("record", "publish"),
+    [
+        (f"v=spf1 {TEN} -all", ""),  # the include would be one look-up too many
+        ("v=spf1 +all", f"v=spf1 include:{AT} ~all"),
+        ("v=spf1 -ip4:198.51.100.10 ~all", f"v=spf1 include:{AT} -ip4:198.51.100.10 ~all"),
+        (f"v=spf1 include:{AT} redirect=x.example redirect=y.example -all", f"v=spf1 include:{AT} -all"),
+        (f"v=spf1 include:{AT} -all", ""),
+        (f"v=spf1 include:{AT} -all ip4:192.0.2.9", f"v=spf1 include:{AT} -all"),
+    ],
+)
+def test_what_is_proposed_is_evaluated_first(
+    server: Peer, inventory: tuple[str, str], record: str, publish: str
+) -> None:
+    records = (*DOMAIN, *HOSTS, rrset("d.example", "TXT", f'"{record}"'))
+    found = data(server, *inventory, "d.example", script=zone(*records))
+    assert found["publish"] == publish
+    if TEN in record:
+        assert "no better record is known" in str(found["findings"])
+
+
+def test_an_alias_is_mended_where_it_leads(server: Peer, inventory: tuple[str, str]) -> None:
+    records = (*DOMAIN, rrset("d.example", "CNAME", "other.example."))
+    found = data(server, *inventory, "d.example", script=zone(*records))
+    assert found["publish_at"] == "other.example"
+
+
+def test_check_is_for_cron(server: Peer, inventory: tuple[str, str]) -> None:
+    script = zone(*DOMAIN, rrset("both.example", "TXT", f'"v=spf1 include:{AT} ip4:198.51.100.11 -all"'))
+    assert eymail(server, *inventory, "sound.example", "--check", script=script).returncode == 0
+    assert eymail(server, *inventory, "other.example", "--check").returncode == 3
+    assert eymail(server, *inventory, "a.example", "--check").returncode == 3
+    assert eymail(server, *inventory, "ey04", "--check").returncode == 3  # .11 is not published
+    assert eymail(server, *inventory, "ey04", "--check", "--flatten").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("v=spf1; -all", "v=spf1; -all"), ("v=spf10 -all", "v=spf10"), ("hello", f"include:{AT} ~all")],
+)
+def test_a_near_miss_is_shown(server: Peer, inventory: tuple[str, str], text: str, hint: str) -> None:
+    told = eymail(server, *inventory, "d.example", script=zone(rrset("d.example", "TXT", f'"{text}"')))
+    assert told.returncode == 1
+    assert "d.example has no SPF record" in told.stderr and hint in told.stderr
+
+
 def test_a_tree_on_a_terminal(server: Peer) -> None:
     argv = [sys.executable, "-m", "eymail", "spf", "sound.example", "--server", server.address]
     server.script = zone(*DOMAIN)
@@ -262,8 +312,16 @@ def test_a_tree_on_a_terminal(server: Peer) -> None:
     ]  # fmt: skip
 
 
-def on_a_terminal(argv: list[str]) -> str:
-    """What a program writes to a terminal of 200 columns, without its colours."""
-    script = ["script", "-qec", f"stty cols 200; {shlex.join(argv)}", "/dev/null"]
+def test_the_record_to_publish_is_one_line_on_a_terminal(server: Peer, inventory: tuple[str, str]) -> None:
+    long = " ".join(f"ip4:192.0.2.{n}" for n in range(20))
+    server.script = zone(*DOMAIN, rrset("d.example", "TXT", f'"v=spf1 " "{long[:200]}" "{long[200:]} +all"'))
+    argv = [sys.executable, "-m", "eymail", "spf", "d.example", *inventory, "--server", server.address]
+    shown = on_a_terminal(argv, columns=80)
+    assert f'd.example. TXT "v=spf1 {long} include:{AT} ~all"' in shown.splitlines()
+
+
+def on_a_terminal(argv: list[str], columns: int = 200) -> str:
+    """What a program writes to a terminal, without its colours."""
+    script = ["script", "-qec", f"stty cols {columns}; {shlex.join(argv)}", "/dev/null"]
     told = subprocess.run(script, capture_output=True, text=True, timeout=60, check=True)
     return re.sub(r"\x1b\[[0-9;]*m", "", told.stdout).replace("\r", "")

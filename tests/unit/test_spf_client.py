@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.dns_peer import Peer, Question, peer, rrset, zone
+from tests.unit.dns_peer import Peer, Question, framed, peer, rrset, zone
 
 RECORDS = (
     rrset("d.example", "TXT", '"v=spf1 include:i.example ip4:192.0.2.7 -all exp=why.example"'),
@@ -99,6 +99,59 @@ def test_expect(server: Peer) -> None:
     assert eymail(server, *client).returncode == 0
     assert eymail(server, *client, "--expect", "pass").returncode == 3
     assert eymail(server, *client, "--expect", "pass", "--expect", "fail").returncode == 0
+
+
+def test_a_sender_in_angle_brackets_is_the_sender(server: Peer) -> None:
+    assert (
+        data(server, "", "--ip", "192.0.2.9", "--sender", "<>", "--helo", "mx.d.example")["result"] == "pass"
+    )
+    assert data(server, "", "--ip", "192.0.2.1", "--sender", "<joe@d.example>")["domain"] == "d.example"
+
+
+def test_bytes_that_are_no_text_are_a_clients_own_affair() -> None:
+    """The explanation escapes them as they came; the lines after go on."""
+    records = (
+        rrset("d.example", "TXT", '"v=spf1 ip4:192.0.2.1 -all exp=why.example"'),
+        rrset("why.example", "TXT", '"%{S} %{H}"'),
+    )
+    with peer(zone(*records)) as server:
+        told = subprocess.run(
+            argv(server, "d.example", "--set", "-"), input=b"192.0.2.2 \xff@d.example \xfe\n192.0.2.1\n",
+            capture_output=True, env=ENV, timeout=60, check=False,
+        )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    first, second = told.stdout.splitlines()
+    assert first.startswith(b"fail\t") and first.endswith(b"%FF%40d.example %FE")
+    assert second.startswith(b"pass\t")
+
+
+def test_a_silent_first_name_server_costs_one_wait(server: Peer) -> None:
+    with peer(lambda _question: ()) as silent:
+        started = time.monotonic()
+        found = data(silent, "d.example", "--ip", "192.0.2.1", "--server", server.address)
+        assert time.monotonic() - started < 6
+    assert found["result"] == "pass"
+
+
+def test_an_answer_cut_even_by_tcp_is_no_answer() -> None:
+    with peer(cut) as server:
+        found = data(server, "d.example", "--ip", "192.0.2.1", "--timeout", "2")
+    assert found["result"] == "temperror"
+
+
+def cut(question: Question) -> Iterator[bytes]:
+    wire = question.answer(flags="QR RA TC")
+    yield framed(wire) if question.transport == "tcp" else wire
+
+
+def test_a_full_disk_is_one_sentence(server: Peer, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(
+            argv(server, "d.example", "--set", "-"), input="192.0.2.1\n", stdout=full, stderr=subprocess.PIPE,
+            text=True, env=ENV, timeout=60, check=False,
+        )  # fmt: skip
+    assert told.returncode == 1
+    assert told.stderr == "eymail: the result could not be written: No space left on device\n"
 
 
 @pytest.mark.parametrize(
@@ -230,6 +283,22 @@ def test_flat_beside_what_is_published(server: Peer) -> None:
     none = eymail(server, "d.example", "--flatten", "--diff", "--at", "nowhere.example")
     assert none.returncode == 3
     assert none.stdout.splitlines()[0] == "+\tip4:192.0.2.1"
+
+
+def test_two_published_records_are_said(server: Peer) -> None:
+    twice = rrset("twice.example", "TXT", '"v=spf1 ip4:192.0.2.1 -all"', '"v=spf1 -all"')
+    with peer(zone(*RECORDS, twice)) as other:
+        told = eymail(other, "d.example", "--flatten", "--diff", "--at", "twice.example")
+    assert told.returncode == 3
+    assert "twice.example has 2 SPF records" in told.stderr
+
+
+def test_what_fits_nowhere_is_a_failure() -> None:
+    networks = " ".join(f'"{" ".join(f"ip4:10.{m}.{n}.0/25" for n in range(12))} "' for m in range(60))
+    with peer(zone(rrset("big.example", "TXT", f'"v=spf1 " {networks} "-all"'))) as server:
+        told = eymail(server, "big.example", "--flatten")
+    assert told.returncode == 1
+    assert "4096 are the most" in told.stderr
 
 
 def test_what_cannot_be_asked_is_no_change() -> None:

@@ -98,6 +98,47 @@ def test_a_redirect_brings_its_own_explanation() -> None:
     assert flattened(zone) == {"d.example": "v=spf1 -all exp=r.example.theirs.example"}
 
 
+def test_a_term_that_adds_nothing_parts_no_neighbours() -> None:
+    v4, v6 = "ip4:192.0.2.0/25 -ip4:192.0.2.64/26 ip4:192.0.2.128/25", "ip6:2001:db8::/32 -ip6:2001:db8::5"
+    terms = f"{v4} {v6} a:h.example/0"
+    zone: dict[str, dict[str, object]] = {
+        "d.example": {"TXT": f"v=spf1 {terms} -all"},
+        "h.example": {"AAAA": "2001:db8::5"},
+    }
+    assert flattened(zone) == {"d.example": "v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 -all"}
+
+
+def test_a_redirect_that_stays_is_told_and_one_that_leads_nowhere_is_dropped() -> None:
+    zone: dict[str, dict[str, object]] = {
+        "d.example": {"TXT": "v=spf1 ip4:192.0.2.1 redirect=m.example"},
+        "m.example": {"TXT": "v=spf1 exists:%{i}.x.example -all"},
+        "e.example": {"TXT": "v=spf1 ip4:192.0.2.1 redirect=gone.example"},
+    }
+    made = flat.flatten(policy(zone, "d.example"))
+    assert [one.text for one in made.kept] == ["redirect=m.example"]
+    assert flattened(zone) == {"d.example": "v=spf1 ip4:192.0.2.1 redirect=m.example"}
+    made = flat.flatten(policy(zone, "e.example"))
+    assert dict(flat.published(made, "e.example")) == {"e.example": "v=spf1 ip4:192.0.2.1"}
+    assert made.dropped == ["redirect=gone.example: gone.example does not exist"]
+
+
+def test_an_error_deep_in_the_tree_is_told() -> None:
+    zone: dict[str, dict[str, object]] = {
+        "d.example": {"TXT": "v=spf1 ip4:192.0.2.1 include:i.example -all"},
+        "i.example": {"TXT": "v=spf1 include:d.example ip4:192.0.2.9 -all"},
+    }
+    made = flat.flatten(policy(zone, "d.example"))
+    assert made.dropped == ["include:i.example: include:d.example: leads back to itself"]
+    assert dict(flat.published(made, "d.example")) == {"d.example": "v=spf1 ip4:192.0.2.1 -all"}
+
+
+def test_what_would_be_too_many_parts_stays_one_record() -> None:
+    signs = ("", "-", "~")
+    terms = " ".join(f"{signs[n % 3]}ip4:10.{n}.0.0/16" for n in range(60))
+    (record,) = flattened({"d.example": {"TXT": f"v=spf1 {terms} -all"}}).values()
+    assert record == f"v=spf1 {terms} -all"
+
+
 def test_a_long_record_in_parts() -> None:
     networks = " ".join(f"ip4:10.{n}.0.0/24" for n in range(80))
     zone: dict[str, dict[str, object]] = {"d.example": {"TXT": f"v=spf1 {networks} -ip4:11.0.0.0/8 ?all"}}

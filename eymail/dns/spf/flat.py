@@ -8,7 +8,8 @@ from functools import reduce
 from itertools import groupby
 from operator import sub
 
-from eymail.dns.spf.record import QUALIFIERS, VERSION, Directive, Modifier, Network, Outcome
+from eymail.dns.spf.check import MOST_LOOKUPS
+from eymail.dns.spf.record import QUALIFIERS, VERSION, Directive, Modifier, Network, Outcome, parse
 from eymail.dns.spf.space import EVERYTHING, Space, around, fewest
 from eymail.dns.spf.tree import Branch, Policy
 
@@ -29,6 +30,9 @@ class Kept:
 Step = tuple[Outcome, Space | Kept]
 """What a term matches, a set of addresses or something that only the DNS can tell, and its result."""
 
+Run = tuple[Outcome, Space, tuple[Kept, ...]]
+"""What neighbours of one result match."""
+
 
 @dataclass
 class Flattening:
@@ -39,26 +43,37 @@ class Flattening:
     modifiers: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    redirected: Kept | None = None
 
     @property
     def kept(self) -> tuple[Kept, ...]:
-        return tuple(what for _, what in self.steps if isinstance(what, Kept))
+        """Every term that stays as it is; ``redirected`` is a redirect among them."""
+        return tuple(what for _, what in (*self.steps, (None, self.redirected)) if isinstance(what, Kept))
 
     @property
     def open_end(self) -> str:
         """The terms in it that are no networks, empty when all of it is known."""
-        others = (one for one in self.modifiers if one.lower().startswith("redirect="))
-        return ", ".join((*(one.text for one in self.kept), *others))
+        return ", ".join(one.text for one in self.kept)
+
+    def runs(self) -> Iterator[Run]:
+        """Neighbours of one result together, without those that match nothing that was not matched before."""
+        decided = Space()
+        for outcome, steps in groupby(self.steps, key=lambda step: step[0]):
+            whats = [what for _, what in steps]
+            space = Space.union(what for what in whats if isinstance(what, Space))
+            kept = tuple(what for what in whats if isinstance(what, Kept))
+            if space - decided or kept:
+                yield outcome, space, kept
+                decided |= space
 
     def named(self) -> dict[Outcome, Space]:
         """Which addresses come to which result by networks, the record's end not counted."""
-        found: dict[Outcome, Space] = {}
+        found: dict[Outcome, list[Space]] = {}
         decided = Space()
-        for outcome, what in self.steps:
-            if isinstance(what, Space):
-                found[outcome] = found.get(outcome, Space()) | (what - decided)
-                decided |= what
-        return found
+        for outcome, space, _ in self.runs():
+            found.setdefault(outcome, []).append(space - decided)
+            decided |= space
+        return {outcome: Space.union(spaces) for outcome, spaces in found.items()}
 
     def passing(self) -> Space:
         """Which addresses pass by networks, or by the record's end."""
@@ -101,8 +116,12 @@ def _modifier(flat: Flattening, branch: Branch, term: Modifier) -> None:
     if flat.default is not None:
         return  # nothing comes to it after all (section 5.1)
     there = flatten(branch.policy, moved=True) if branch.policy and branch.policy.sound else None
-    if there is None or there.open_end:
+    if there is None and branch.checked:
+        _told(flat, branch, there)
+    elif there is None or there.open_end:
         flat.modifiers.append(term.text)
+        why = f"it leads to {there.open_end}" if there else "not checked"
+        flat.redirected = Kept(term.text, why)
         _told(flat, branch, there)
     else:
         # The explanation that counts is the other record's (section 6.2).
@@ -125,19 +144,25 @@ def _directive(flat: Flattening, branch: Branch, term: Directive) -> None:
 
 def _include(flat: Flattening, branch: Branch, term: Directive) -> None:
     there = flatten(branch.policy) if branch.policy and branch.policy.sound else None
-    if there is None or there.open_end:
-        _told(flat, branch, there)
-        if there is not None:
-            flat.steps.append((term.outcome, Kept(term.text, f"it leads to {there.open_end}")))
+    _told(flat, branch, there)
+    if there is None or there.dropped:
+        return
+    if there.open_end:
+        flat.steps.append((term.outcome, Kept(term.text, f"it leads to {there.open_end}")))
     else:
         flat.steps.append((term.outcome, there.passing()))
 
 
 def _told(flat: Flattening, branch: Branch, there: Flattening | None) -> None:
-    if there is None:
-        flat.dropped.append(f"{branch.term.text}: {branch.problem or 'its record has a fault'}")
+    """What is to be said of an include or a redirect."""
+    text = branch.term.text
+    if there is None and branch.checked:
+        flat.dropped.append(f"{text}: {branch.problem or 'its record has a fault'}")
+    elif there is None:
+        flat.unknown.append(f"{text}: {branch.problem}")
     else:
-        flat.unknown += [f"{branch.term.text}: {one}" for one in there.unknown]
+        flat.dropped += [f"{text}: {one}" for one in there.dropped]
+        flat.unknown += [f"{text}: {one}" for one in there.unknown]
 
 
 def _networks(branch: Branch, term: Directive) -> Iterator[Network]:
@@ -152,14 +177,11 @@ def terms(flat: Flattening) -> tuple[str, ...]:
     """The terms of the flat record, neighbours of one result merged, without its version and its end."""
     found: list[str] = []
     decided = Space()
-    for outcome, steps in groupby(flat.steps, key=lambda step: step[0]):
-        whats = [what for _, what in steps]
-        wanted = Space()
-        for what in whats:
-            wanted |= what if isinstance(what, Space) else Space()
-        if wanted - decided:
-            found += [network_term(outcome, network) for network in fewest(wanted, decided)]
-        found += dict.fromkeys(what.text for what in whats if isinstance(what, Kept))
+    for outcome, group in groupby(flat.runs(), key=lambda run: run[0]):
+        runs = tuple(group)
+        wanted = Space.union(space for _, space, _ in runs)
+        found += [network_term(outcome, network) for network in fewest(wanted, decided)]
+        found += dict.fromkeys(one.text for _, _, kept in runs for one in kept)
         decided |= wanted
     return tuple(found)
 
@@ -175,7 +197,10 @@ def _sign(outcome: Outcome) -> str:
 
 
 def published(flat: Flattening, at: str) -> tuple[tuple[str, str], ...]:
-    """Names and the records to publish there: one, or several where one would be too long."""
+    """Names and the records to publish there: one, or several where one would be too long.
+
+    It stays one, however long, where the parts would be more than an evaluation may look up.
+    """
     end = (*((flat.end,) if flat.end else ()), *flat.modifiers)
     whole = _record((*terms(flat), *end))
     if len(whole) <= LONGEST_RECORD:
@@ -190,7 +215,14 @@ def published(flat: Flattening, at: str) -> tuple[tuple[str, str], ...]:
             name = f"_spf{len(parts) + 1}.{at}"
             parts.append((name, _record((*part, "-all"))))
             main.append(f"{sign}include:{name}")
-    return ((at, _record((*main, *end))), *parts)
+    split = _record((*main, *end))
+    return ((at, split), *parts) if lookups(split) <= MOST_LOOKUPS else ((at, whole),)
+
+
+def lookups(record: str) -> int:
+    """How many terms of a record ask the DNS; what those lead to may ask for more."""
+    parsed = parse(record.encode())
+    return sum(one.asks for one in parsed.directives) + bool(parsed.redirect)
 
 
 def _splittable(term: str) -> str | None:

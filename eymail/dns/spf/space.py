@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
@@ -30,6 +31,15 @@ class Space:
         for network in networks:
             found[network.version].append((int(network[0]), int(network[-1])))
         return cls(_merged(found[4]), _merged(found[6]))
+
+    @classmethod
+    def union(cls, spaces: Iterable[Space]) -> Space:
+        """All of them together, in one go."""
+        every = tuple(spaces)
+        return cls(
+            _merged(one for space in every for one in space.v4),
+            _merged(one for space in every for one in space.v6),
+        )
 
     def __or__(self, other: Space) -> Space:
         return Space(_merged((*self.v4, *other.v4)), _merged((*self.v6, *other.v6)))
@@ -65,7 +75,19 @@ def _merged(ranges: Iterable[Range]) -> Ranges:
 
 
 def _without(ranges: Ranges, others: Ranges) -> Ranges:
-    return reduce(_cut, others, ranges)
+    return tuple(part for one in ranges for part in _cut_out(one, _touching(one, others)))
+
+
+def _touching(one: Range, others: Ranges) -> Ranges:
+    """Those that have something in common with a range, found by halving: there may be thousands."""
+    first = bisect_left(others, one[0], key=lambda other: other[1])
+    last = bisect_right(others, one[1], key=lambda other: other[0])
+    return others[first:last]
+
+
+def _cut_out(one: Range, others: Ranges) -> Ranges:
+    whole: Ranges = (one,)
+    return reduce(_cut, others, whole)
 
 
 def _cut(parts: Ranges, other: Range) -> Ranges:
@@ -85,9 +107,18 @@ def _pieces(part: Range, other: Range) -> Iterator[Range]:
 
 
 def fewest(wanted: Space, decided: Space) -> tuple[Network, ...]:
-    """The fewest networks that match ``wanted`` where ``decided`` was matched before, and so may be in it."""
-    choices = (wanted, wanted - decided, wanted | decided)
-    return min((tuple(choice.networks()) for choice in choices), key=len)
+    """The fewest networks that match ``wanted`` where ``decided`` was matched before, and so may be in it.
+
+    None of a family in which ``wanted`` adds nothing.
+    """
+    choices = [tuple(choice.networks()) for choice in (wanted - decided, wanted, wanted | decided)]
+    needed = sorted({network.version for network in choices[0]})
+    return tuple(network for family in needed for network in _least(choices, family))
+
+
+def _least(choices: Iterable[Iterable[Network]], family: int) -> tuple[Network, ...]:
+    of_family = (tuple(one for one in choice if one.version == family) for choice in choices)
+    return min(of_family, key=len)
 
 
 def around(address: str, prefix: int) -> Network:

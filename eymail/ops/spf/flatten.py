@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eymail.dns.spf import flat
 from eymail.dns.spf.check import MOST_LOOKUPS
 from eymail.dns.spf.flat import LONGEST_RECORD, Flattening
-from eymail.dns.spf.record import ASKING, QUALIFIERS
+from eymail.dns.spf.record import QUALIFIERS
 from eymail.dns.spf.run import tree
 from eymail.dns.spf.space import Space
 from eymail.dns.spf.tree import Policy
@@ -19,6 +19,8 @@ from eymail.ops.spf.check import DEADLINE
 from eymail.ops.spf.target import published_name
 
 _STRING = 255
+_LARGEST = 4096
+"""Bytes that receivers' resolvers may be expected to take (RFC 6891 section 6.2.5)."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Flat(Result):
     ttl: int | None
     warnings: tuple[str, ...]
     changes: tuple[Change, ...] | None
+    diff: bool = field(metadata={"json": False})
     missing: tuple[Failure, ...] = field(metadata={"json": False})
 
     @property
@@ -72,11 +75,11 @@ class Flat(Result):
         title = f"{self.domain}, flat, to be published at {self.at}"
         until = f"true for {self.ttl} s: the least TTL that it was made from"
         notes = (*self.warnings, *(() if self.ttl is None else (until,)))
-        if self.changes is None:
+        if not self.diff:
             lines = tuple(one.line() for one in self.records)
             return View(("name", "type", "record"), lines, title, notes=notes)
-        rows = tuple((change.sign, change.term) for change in self.changes)
-        same = () if rows else (f"what is published at {self.at} is the same",)
+        rows = tuple((change.sign, change.term) for change in self.changes or ())
+        same = () if rows or self.changes is None else (f"what is published at {self.at} is the same",)
         return View(("", "term"), rows, title, notes=(*notes, *same))
 
 
@@ -98,15 +101,26 @@ def _of_domain(env: Env, domain: str, at: str, *, diff: bool, deadline: float) -
     policy = _policy(env, domain, deadline)
     made = flat.flatten(policy, moved=at != domain)
     records = tuple(PublishedRecord(*one) for one in flat.published(made, at))
-    missing = [Failure(DnsError.code, f"not checked: {one}") for one in made.unknown]
-    changes = None
-    if diff:
-        there = tree(env.asker, at, deadline, {})
-        if not there.checked:
-            missing.append(Failure(DnsError.code, f"not checked: {at}: {there.problem}"))
-        changes = tuple(_changes(made, there)) if there.checked else None
-    warnings = tuple(_warnings(policy, made, records))
-    return Flat(domain, at, records, _ttl(policy), warnings, changes, tuple(missing))
+    missing = (*(_not_checked(one) for one in made.unknown), *_too_much(records))
+    found = Flat(
+        domain, at, records, _ttl(policy), tuple(_warnings(policy, made, records)), None, diff, missing
+    )
+    return _compared(found, made, tree(env.asker, at, deadline, {})) if diff else found
+
+
+def _compared(found: Flat, made: Flattening, there: Policy) -> Flat:
+    """With the differences from what is published, if that is known."""
+    if not there.checked:
+        return replace(found, missing=(*found.missing, _not_checked(f"{there.name}: {there.problem}")))
+    warnings = found.warnings
+    if len(there.records) > 1:
+        told = f"{there.name} has {len(there.records)} SPF records, which receivers count as an error"
+        warnings = (*warnings, told)
+    return replace(found, warnings=warnings, changes=tuple(_changes(made, there)))
+
+
+def _not_checked(what: str) -> Failure:
+    return Failure(DnsError.code, f"not checked: {what}")
 
 
 def _policy(env: Env, domain: str, deadline: float) -> Policy:
@@ -120,6 +134,17 @@ def _policy(env: Env, domain: str, deadline: float) -> Policy:
     return policy
 
 
+def _too_much(records: tuple[PublishedRecord, ...]) -> Iterator[Failure]:
+    """Why receivers would not take what came out, if so."""
+    hint = "name fewer networks, or fewer providers"
+    size, asks = len(records[0].record), flat.lookups(records[0].record)
+    if size > _LARGEST:
+        yield Failure("too-large", f"the flat record has {size} bytes, and {_LARGEST} are the most", hint)
+    if asks > MOST_LOOKUPS:
+        told = f"the flat record takes {asks} look-ups or more, and {MOST_LOOKUPS} are allowed"
+        yield Failure("too-large", told, hint)
+
+
 def _warnings(policy: Policy, made: Flattening, records: tuple[PublishedRecord, ...]) -> Iterator[str]:
     for fault in policy.records[0].faults:
         yield f"dropped: {fault.text}, for {fault.why}: receivers count the record as an error"
@@ -130,14 +155,6 @@ def _warnings(policy: Policy, made: Flattening, records: tuple[PublishedRecord, 
     for name, length in ((one.name, len(one.record)) for one in records):
         if length > LONGEST_RECORD:
             yield f"the record of {name} has {length} bytes, more than {LONGEST_RECORD}"
-    lookups = _lookups(records[0].record)
-    if lookups > MOST_LOOKUPS:
-        yield f"the record needs {lookups} look-ups or more, and {MOST_LOOKUPS} are allowed"
-
-
-def _lookups(record: str) -> int:
-    names = (word.lstrip("+-~?").partition(":")[0].partition("/")[0].lower() for word in record.split()[1:])
-    return sum(name in ASKING or name.startswith("redirect=") for name in names)
 
 
 def _ttl(policy: Policy) -> int | None:
