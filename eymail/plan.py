@@ -110,6 +110,7 @@ class Plan(Result):
     ``title`` says the change in words. ``notes`` are what the administrator should
     know beside it. ``dangers`` are reasons to ask before it is applied; a plan
     with none is applied at once. ``undoes`` is the journal entry that it takes back.
+    ``final`` is whether its last act has no way back, so that it cannot be undone.
     """
 
     title: str
@@ -118,6 +119,7 @@ class Plan(Result):
     dangers: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = field(default=(), repr=False, metadata={"json": False})
     undoes: int | None = None
+    final: bool = False
 
     def view(self) -> View:
         rows = tuple(_row("planned", step) for step in self.steps)
@@ -141,6 +143,7 @@ class Outcome(Result):
     error: Failure | None = None
     notes: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    final: bool = False
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -157,8 +160,12 @@ class Outcome(Result):
             *(_row("not run", step) for step in self.not_run),
             *(("shown once", "", secret.label, secret.value) for secret in self.secrets),
         )
-        undo = (f"undo with: eymail undo {self.id}",) if self.id is not None else ()
-        return View(_COLUMNS, rows, self.title, _COLUMNS[0], (*self.notes, *_nothing(rows), *undo))
+        return View(_COLUMNS, rows, self.title, _COLUMNS[0], (*self.notes, *_nothing(rows), *self._undo()))
+
+    def _undo(self) -> tuple[str, ...]:
+        if self.id is None:
+            return ()
+        return ("this cannot be undone",) if self.final else (f"undo with: eymail undo {self.id}",)
 
     @property
     def _failure_status(self) -> str:
@@ -261,7 +268,7 @@ def apply(plan: Plan, executors: Mapping[str, Executor], journal: Journal) -> Ou
             return _stopped(plan, entry, done, act, error)
         done += act
     journal.finish(entry, None)
-    return Outcome(plan.title, entry, done, notes=plan.notes, secrets=plan.secrets)
+    return Outcome(plan.title, entry, done, notes=plan.notes, secrets=plan.secrets, final=plan.final)
 
 
 def _perform(act: tuple[Step, ...], executor: Executor, journal: Journal, entry: int) -> None:
@@ -289,7 +296,8 @@ def _stopped(
     rest = plan.steps[len(done) + len(act) :]
     if isinstance(error, _Unmarked):
         done, act = done + act, ()
-    return Outcome(plan.title, entry, done, act, rest, Failure.of(error), plan.notes, plan.secrets)
+    final = plan.final and isinstance(error, InDoubt)
+    return Outcome(plan.title, entry, done, act, rest, Failure.of(error), plan.notes, plan.secrets, final)
 
 
 def _finish(journal: Journal, entry: int, error: EymailError) -> None:

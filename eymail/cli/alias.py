@@ -63,16 +63,21 @@ def remove(app: App, address: str, targets: tuple[str, ...], dry_run: bool, yes:
 
 
 @alias.command("list")
-@click.argument("domain", required=False)
+@click.argument("of", metavar="[DOMAIN|ADDRESS]", required=False)
 @pass_app
-def list_(app: App, domain: str | None) -> None:
-    """All aliases with their targets, one a line, or those of DOMAIN.
+def list_(app: App, of: str | None) -> None:
+    """All aliases with their targets, one a line, or those of DOMAIN; or the ways of one ADDRESS.
+
+    \b
+    For an address each line is a way that its mail goes: the addresses between, the
+    end, and what that is (mailbox, not ours, refused).
 
     \b
     Examples:
       eymail alias list
       eymail alias list example.com --json
+      eymail alias list team@example.com
     """
     from eymail.ops import alias as ops
 
-    app.show(ops.list_(app.env, domain))
+    app.show(ops.chains(app.env, of) if of and "@" in of else ops.list_(app.env, of))

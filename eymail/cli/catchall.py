@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from eymail.cli.app import App, change_options, pass_app
+from eymail.cli.app import App, change_options, pass_app, server_option
 from eymail.cli.tree import group
 
 
@@ -29,6 +29,7 @@ def catchall() -> None:
 @click.option("--to", metavar="MAILBOX", help="Another mailbox than catchall@DOMAIN; it must be there.")
 @click.option("--subdomains", is_flag=True, help="Every address of every subdomain of DOMAIN.")
 @change_options
+@server_option
 @pass_app
 def add(app: App, domain: str, to: str | None, subdomains: bool, dry_run: bool, yes: bool) -> None:
     """Send every unknown address of DOMAIN to one mailbox, catchall@DOMAIN as a rule.
@@ -36,6 +37,10 @@ def add(app: App, domain: str, to: str | None, subdomains: bool, dry_run: bool, 
     \b
     The domain and that mailbox are made when they don't exist; a password that was
     made is shown once. A catchall that leads elsewhere is changed.
+
+    With --subdomains the DNS has to hold a wildcard MX. It is looked for; where it is missing it is part of
+    the change if the zone is yours ([clusters.NAME.update]), and told as a line to publish if not. Names that
+    no wildcard covers (RFC 4592) are named.
 
     \b
     Examples:

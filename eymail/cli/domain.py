@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from eymail.cli.app import App, change_options, pass_app
+from eymail.cli.app import App, change_options, pass_app, server_option
 from eymail.cli.tree import group
 
 
@@ -20,44 +20,54 @@ def domain() -> None:
 
 
 @domain.command("add")
-@click.argument("domain")
+@click.argument("domains", metavar="DOMAIN...", nargs=-1, required=True)
 @change_options
+@server_option
 @pass_app
-def add(app: App, domain: str, dry_run: bool, yes: bool) -> None:
-    """Receive mail for DOMAIN.
+def add(app: App, domains: tuple[str, ...], dry_run: bool, yes: bool) -> None:
+    """Receive mail for each DOMAIN, in one change.
 
     \b
     Addresses are refused until there are mailboxes, aliases or a catchall.
 
+    The MX is looked at: when a domain's mail goes elsewhere, to a provider for people's mail as a rule, that
+    is asked about, or needs --yes; the way out is a subdomain such as app.DOMAIN.
+
     \b
     Examples:
       eymail domain add example.com
-      eymail domain add example.com --dry-run
+      eymail domain add app.example.com bücher.example --dry-run
     """
     from eymail.ops import domain as ops
 
-    app.change(lambda: ops.add(app.env, domain), dry_run=dry_run, yes=yes)
+    app.change(lambda: ops.add(app.env, *domains), dry_run=dry_run, yes=yes)
 
 
 @domain.command("remove")
-@click.argument("domain")
+@click.argument("domains", metavar="DOMAIN...", nargs=-1, required=True)
+@click.option("--purge", is_flag=True, help="Delete the mail as well, for good.")
 @change_options
 @pass_app
-def remove(app: App, domain: str, dry_run: bool, yes: bool) -> None:
-    """Receive mail for DOMAIN no longer.
+def remove(app: App, domains: tuple[str, ...], purge: bool, dry_run: bool, yes: bool) -> None:
+    """Receive mail for each DOMAIN no longer, in one change.
 
     \b
     Its mailboxes, aliases and catchalls go with it: that is asked about, or needs
-    --yes. Mail that lies in the mailboxes stays on the mail host's disk.
+    --yes. Mail that lies in the mailboxes stays on the mail host's disk, and how much
+    it is is said.
+
+    With --purge the mail is deleted as well, also that of a domain removed before. It is the last thing done,
+    and a change that did it cannot be undone.
 
     \b
     Examples:
       eymail domain remove example.com --dry-run
       eymail domain remove example.com --yes
+      eymail domain remove example.com example.org --purge
     """
     from eymail.ops import domain as ops
 
-    app.change(ops.remove(app.env, domain), dry_run=dry_run, yes=yes)
+    app.change(ops.remove(app.env, *domains, purge=purge), dry_run=dry_run, yes=yes)
 
 
 @domain.command("list")
@@ -76,16 +86,22 @@ def list_(app: App) -> None:
 
 
 @domain.command("show")
-@click.argument("domain")
+@click.argument("domains", metavar="DOMAIN...", nargs=-1, required=True)
+@server_option
 @pass_app
-def show(app: App, domain: str) -> None:
-    """The mailboxes, aliases and catchalls of DOMAIN.
+def show(app: App, domains: tuple[str, ...]) -> None:
+    """The mailboxes, aliases and catchalls of each DOMAIN, where its MX leads, and how much mail lies there.
+
+    What could not be asked reads "not checked". Of several domains each is a result of its own.
 
     \b
     Examples:
       eymail domain show example.com
-      eymail domain show example.com --json
+      eymail domain show example.com example.org --json
     """
     from eymail.ops import domain as ops
 
-    app.show(ops.show(app.env, domain))
+    if len(domains) == 1:
+        app.show(ops.show(app.env, domains[0]))
+    else:
+        app.stream(ops.shows(app.env, domains))

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from eymail.errors import InvalidInput, Refused
+from eymail.errors import InvalidInput, NotFound, Refused
 from eymail.model import Address, Result, View, parse_domain
 from eymail.ops import domain as domains
 from eymail.ops import mailbox as mailboxes
 from eymail.ops import route
 from eymail.ops.change import Draft
+from eymail.ops.route import Chain
 
 if TYPE_CHECKING:
     from eymail.directory import Directory
     from eymail.env import Env
     from eymail.plan import Plan
+
+_MOST_CHAINS = 1000
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,29 @@ class Aliases(Result):
     def view(self) -> View:
         rows = tuple((alias.address, target) for alias in self.aliases for target in alias.targets)
         return View(("alias", "leads to"), rows, "Aliases", notes=self.notes)
+
+
+@dataclass(frozen=True)
+class AliasChains(Result):
+    """Every way from an alias to its ends, by way of other aliases and catchalls."""
+
+    address: str
+    chains: tuple[Chain, ...]
+    notes: tuple[str, ...] = ()
+
+    def view(self) -> View:
+        columns = ("alias", "by way of", "ends at", "kind", "host")
+        rows = tuple(
+            (
+                self.address,
+                " to ".join(one.addresses[1:-1]),
+                one.end.address,
+                one.end.kind,
+                one.end.host,
+            )
+            for one in self.chains
+        )
+        return View(columns, rows, f"Alias {self.address}", "kind", self.notes)
 
 
 def add(env: Env, address: str, targets: tuple[str, ...]) -> Plan:
@@ -93,6 +120,16 @@ def remove(env: Env, address: str, targets: tuple[str, ...] = ()) -> Plan:
     if not chosen:
         draft.notes.append(f"there is no alias {alias}" + (f" to {' or '.join(gone)}" if gone else ""))
     return draft.plan(f"alias remove {' '.join((alias, *gone))}")
+
+
+def chains(env: Env, address: str) -> AliasChains:
+    """Where an alias leads, by way of what, to every end. Raises InvalidInput, NotFound."""
+    alias = Address.parse(address)
+    if not env.directory.find("alias", address=str(alias)):
+        raise NotFound(f"there is no alias {alias}", f"where mail to it goes: eymail route {alias}")
+    found = tuple(islice(route.chains(env.directory, alias), _MOST_CHAINS + 1))
+    more = (f"more than {_MOST_CHAINS} ways; these are the first",) if len(found) > _MOST_CHAINS else ()
+    return AliasChains(str(alias), found[:_MOST_CHAINS], more)
 
 
 def list_(env: Env, domain: str | None = None) -> Aliases:

@@ -9,6 +9,7 @@ from eymail.errors import InvalidInput, NotFound
 from eymail.model import Address, Result, View, parse_domain
 from eymail.ops import domain as domains
 from eymail.ops import mailbox as mailboxes
+from eymail.ops import wildcard
 from eymail.ops.change import Draft
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def _pattern(domain: str, subdomains: bool) -> str:
 def add(env: Env, domain: str, to: str | None = None, *, subdomains: bool = False) -> Plan:
     """Send a domain's unknown addresses, or its subdomains', to one mailbox.
 
-    The domain and its usual mailbox ``catchall@domain`` are made when they don't exist.
+    The domain and its usual mailbox ``catchall@domain`` are made when they don't exist. Subdomains'
+    mail needs a wildcard MX, which is a step where the zone is ours and a line to publish elsewhere.
     Raises InvalidInput, NotFound when another mailbox is named that isn't there.
     """
     name = parse_domain(domain)
@@ -60,7 +62,9 @@ def add(env: Env, domain: str, to: str | None = None, *, subdomains: bool = Fals
     _mailbox(env, draft, mailbox, usual=mailbox == Address(USUAL, name))
     _lead(env, draft, {"domain": name, "subdomains": subdomains, "mailbox": str(mailbox)})
     if subdomains:
-        draft.notes += _dns_notes(name)
+        dns = wildcard.needed(env, name)
+        draft.steps += dns.steps
+        draft.notes += dns.notes
     options = (f" --to {mailbox}" if to else "") + (" --subdomains" if subdomains else "")
     return draft.plan(f"catchall add {name}{options}")
 
@@ -86,14 +90,6 @@ def _lead(env: Env, draft: Draft, wanted: dict[str, str | bool]) -> None:
     else:
         pattern = _pattern(str(wanted["domain"]), bool(wanted["subdomains"]))
         draft.notes.append(f"{pattern} leads to {wanted['mailbox']} already")
-
-
-def _dns_notes(name: str) -> tuple[str, ...]:
-    """RFC 4592 section 2.2: a wildcard speaks for names that do not exist, and for no others."""
-    return (
-        f"the DNS of {name} must hold a wildcard, *.{name} MX, that leads to the mail host (not checked)",
-        f"a name below {name} that has records of its own is not covered by it and needs its own MX",
-    )
 
 
 def remove(env: Env, domain: str, *, subdomains: bool = False) -> Plan:

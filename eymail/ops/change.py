@@ -11,6 +11,7 @@ from eymail.directory import rows
 from eymail.dns import rows as dns_rows
 from eymail.errors import Refused, StalePlan
 from eymail.hosts import files
+from eymail.mail import maildirs
 from eymail.plan import Executor, Outcome, Plan, Row, Secret, Step
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ def _files(env: Env) -> Executor:
     return files.FileExecutor(env.host, SERVICES)
 
 
+def _mail(env: Env) -> Executor:
+    return maildirs.MailExecutor(env.host)
+
+
 def name_server(env: Env) -> DnsExecutor:
     """Reads and changes the records of the cluster's zones at their primary. Raises Refused, ConfigError."""
     from eymail.dns.update import DnsExecutor
@@ -75,6 +80,7 @@ _EXECUTORS: Mapping[str, Callable[[Env], Executor]] = {
     rows.KIND: _directory,
     dns_rows.KIND: name_server,
     files.KIND: _files,
+    maildirs.KIND: _mail,
 }
 
 
@@ -142,6 +148,10 @@ def _blamed(
     stale = [step for step in steps if not plans.stands(step.inverse(), executor)]
     changes = [directory.journal.changed_since(step.place, step.key, since) for step in stale]
     found = [(change.id, step, change) for step, change in zip(stale, changes, strict=True) if change]
+    for _, step, change in found:
+        if not plans.stands(replace(step, before=None, after=change.after), executor):
+            told = f"{step.place} {step.key} is as no change left it: something else than eymail touched it"
+            return StalePlan(told, "nothing was changed; put it back as it was, or go on from there by hand")
     if found:
         _, step, change = max(found, key=lambda one: one[0])
         hint = f"nothing was changed; take that back first: eymail undo {change.id}"

@@ -10,6 +10,7 @@ from eymail.directory import passwords
 from eymail.errors import NotFound, Refused
 from eymail.model import Address, Cell, Result, View, parse_domain
 from eymail.ops import domain as domains
+from eymail.ops import stored
 from eymail.ops.change import Draft
 from eymail.plan import Secret
 
@@ -85,6 +86,7 @@ def make(env: Env, draft: Draft, mailbox: Address, password: str | None = None) 
     domains.ensure(env, draft, mailbox.domain)
     chosen = passwords.make() if password is None else password
     draft.add("mailbox", _row(mailbox, passwords.hashed(chosen), home(env)))
+    stored.earlier(env, draft, mailbox)
     if password is None:
         draft.secrets.append(Secret(f"password of {mailbox}", chosen))
 

@@ -1,15 +1,22 @@
 """Where mail to an address goes, and by which rule.
 
 The rules are those of the mail host's Exim routers, in their order: mailbox, alias, catchall,
-the longest subdomain catchall; 550 for the rest.
+the longest subdomain catchall; 550 for the rest. Whether Exim does so, ``verify`` asks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from eymail.model import Address, Result, View
+from eymail.errors import EymailError, InvalidInput
+from eymail.exim import ways
+from eymail.mail.checks import NOT_CHECKED, OK
+from eymail.model import Address, Failure, Result, View
+from eymail.ops import route_check
+from eymail.ops.route_check import Check
 
 if TYPE_CHECKING:
     from eymail.directory import Directory
@@ -21,7 +28,7 @@ CATCHALL = "catchall"
 SUBDOMAIN_CATCHALL = "subdomain catchall"
 REFUSED = "refused"
 NOT_OURS = "not ours"
-NOT_CHECKED = "not checked"
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -35,25 +42,39 @@ class Destination:
 
 @dataclass(frozen=True)
 class Route(Result):
-    """Where mail to an address goes. ``verified`` says whether the mail host itself was asked.
+    """Where mail to an address goes, as the directory says.
 
-    ``kind`` is mailbox, alias, catchall, subdomain catchall, refused or not ours;
-    ``rule`` says the same in words.
+    ``kind`` is mailbox, alias, catchall, subdomain catchall, refused or not ours; ``rule`` says the same
+    in words. ``accepted`` is whether a sender is told yes at RCPT. ``checks`` are what the mail host says,
+    ``verified`` is what they come to: ok, differs, or not checked.
     """
 
     address: str
     kind: str
     rule: str
     destinations: tuple[Destination, ...]
+    accepted: bool
     verified: str = NOT_CHECKED
-    notes: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    missing: tuple[Failure, ...] = field(default=(), metadata={"json": False})
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        return self.missing
+
+    @property
+    def exit_code(self) -> int:
+        """3 when the mail host does otherwise than the directory says."""
+        return 3 if self.verified == route_check.DIFFERS else super().exit_code
 
     def view(self) -> View:
-        columns = ("address", "kind", "rule", "goes to", "host", "verified")
+        columns = ("address", "kind", "rule", "goes to", "host", "verified", "remark")
         told = (self.address, self.kind, self.rule)
+        remark = "; ".join(one.told() for one in self.checks if one.status != OK)
         ends = [(_end(one), one.host) for one in self.destinations] or [("", "")]
-        rows = tuple((*told, end, host, self.verified) for end, host in ends)
-        return View(columns, rows, f"Mail to {self.address}", columns[-1], self.notes)
+        rows = tuple((*told, end, host, self.verified, remark) for end, host in ends)
+        notes = tuple(one.told() for one in self.checks)
+        return View(columns, rows, f"Mail to {self.address}", "verified", notes)
 
 
 def _end(destination: Destination) -> str:
@@ -61,16 +82,71 @@ def _end(destination: Destination) -> str:
     return destination.address + kind
 
 
-def route(env: Env, address: str) -> Route:
-    """Where mail to an address goes, by the directory alone. Raises InvalidInput."""
-    return resolve(env.directory, Address.parse(address))
+def route(env: Env, address: str, *, verify: bool = False) -> Route:
+    """Where mail to an address goes; with ``verify`` the mail host is asked as well. Raises InvalidInput."""
+    found = resolve(env.directory, Address.parse(address))
+    return _verified(env, [found])[0] if verify else found
+
+
+def routes(env: Env, addresses: Iterable[str], *, verify: bool = False) -> Iterator[Route | EymailError]:
+    """The same for many addresses, in their order; an error for each that is none."""
+    waiting = iter(addresses)
+    while some := tuple(islice(waiting, _AT_ONCE if verify else 1)):
+        found = [_route_or_error(env.directory, one) for one in some]
+        checked = iter(_verified(env, [one for one in found if isinstance(one, Route)]) if verify else ())
+        for one in found:
+            yield next(checked, one) if isinstance(one, Route) else one
+
+
+def _route_or_error(directory: Directory, address: str) -> Route | EymailError:
+    try:
+        parsed = Address.parse(address)
+    except InvalidInput as error:
+        return error
+    return resolve(directory, parsed)
+
+
+def _verified(env: Env, found: list[Route]) -> list[Route]:
+    asked = route_check.ask(env, [one.address for one in found]) if found else {}
+    return [_compared(one, asked[one.address]) for one in found]
+
+
+def _compared(found: Route, answer: route_check.Answer) -> Route:
+    if isinstance(answer, EymailError):
+        checks = route_check.not_asked(answer)
+        return replace(found, checks=checks, missing=(Failure.of(answer),))
+    ends = [(one.address, _HOW.get(one.kind, one.kind)) for one in found.destinations]
+    checks = route_check.compare(answer, ends, accepted=found.accepted)
+    verified = route_check.verdict(checks)
+    told = tuple(one.told() for one in checks if one.status == NOT_CHECKED)
+    return replace(
+        found,
+        verified=verified,
+        checks=checks,
+        missing=tuple(Failure(NOT_CHECKED.replace(" ", "-"), one) for one in told),
+    )
+
+
+_HOW = {MAILBOX: ways.DELIVERED, NOT_OURS: ways.SENT_ON, REFUSED: ways.UNDELIVERABLE}
+"""What Exim says of each end."""
 
 
 def resolve(directory: Directory, address: Address) -> Route:
     """The rule that takes an address, and the ends of every way from there."""
     found = _rule(directory, address)
-    ends = _ends(directory, address, frozenset())
-    return Route(str(address), found.kind, found.rule, tuple(dict.fromkeys(ends)))
+    ends = tuple(dict.fromkeys(_ends(directory, address, frozenset(), set())))
+    accepted = found.kind != NOT_OURS and _accepted(directory, found, frozenset({str(address)}))
+    return Route(str(address), found.kind, found.rule, ends, accepted)
+
+
+def _accepted(directory: Directory, found: _Rule, passed: frozenset[str]) -> bool:
+    """Whether RCPT is accepted: Exim looks on behind what leads to one address, and not behind several."""
+    if len(found.targets) != 1:
+        return bool(found.targets) or found.kind in (MAILBOX, NOT_OURS)
+    (target,) = found.targets
+    if target in passed:
+        return False
+    return _accepted(directory, _rule(directory, Address.parse(target)), passed | {target})
 
 
 @dataclass(frozen=True)
@@ -116,11 +192,38 @@ def _parents(domain: str) -> tuple[str, ...]:
     return tuple(".".join(labels[at:]) for at in range(1, len(labels)))
 
 
-def _ends(directory: Directory, address: Address, passed: frozenset[str]) -> tuple[Destination, ...]:
+@dataclass(frozen=True)
+class Chain:
+    """One way of an address: every address on it, itself and the end among them, and what the end is."""
+
+    addresses: tuple[str, ...]
+    end: Destination
+
+
+def chains(directory: Directory, address: Address, passed: tuple[str, ...] = ()) -> Iterator[Chain]:
+    """Every way that mail to an address goes, to its end. There may be very many of them."""
+    way = (*passed, str(address))
     found = _rule(directory, address)
     if str(address) in passed:
-        return (Destination(str(address), REFUSED, ""),)
-    if not found.targets:
-        return (Destination(str(address), found.kind, found.host),)
-    ways = (_ends(directory, Address.parse(one), passed | {str(address)}) for one in found.targets)
-    return tuple(end for way in ways for end in way)
+        yield Chain(passed, Destination(str(address), REFUSED, ""))
+    elif not found.targets:
+        yield Chain(way, Destination(str(address), found.kind, found.host))
+    else:
+        for target in found.targets:
+            yield from chains(directory, Address.parse(target), way)
+
+
+def _ends(
+    directory: Directory, address: Address, passed: frozenset[str], seen: set[str]
+) -> Iterator[Destination]:
+    """The ends of all ways; each address is looked up once, however many ways lead through it."""
+    name = str(address)
+    if name in passed:
+        yield Destination(name, REFUSED, "")
+    elif name not in seen:
+        seen.add(name)
+        found = _rule(directory, address)
+        for target in found.targets:
+            yield from _ends(directory, Address.parse(target), passed | {name}, seen)
+        if not found.targets:
+            yield Destination(name, found.kind, found.host)
