@@ -47,6 +47,9 @@ class DirectoryExecutor:
             _Steps(connection, since=since, besides=0).perform(steps)
 
 
+_TAKEN = "another change took what it wants meanwhile"
+
+
 class _Obstacle(NamedTuple):
     """Why a step cannot be done, and the thing whose change is to blame."""
 
@@ -121,7 +124,8 @@ class _Steps:
             found = self._leaning_on(step)
         else:
             found = self._already_there(table, step, step.after) or self._missing(step.after)
-        return found or _Obstacle(said, step.place, step.key)
+        collides = "UNIQUE constraint" in said
+        return found or _Obstacle(_TAKEN if collides else said, step.place, step.key)
 
     def _leaning_on(self, step: Step) -> _Obstacle | None:
         column, field = _LEANING.get(step.place, ("", ""))

@@ -18,9 +18,11 @@ from eymail.config import Cluster, HostEntry, Role
 from eymail.errors import ConfigError, EymailError, LabError
 from eymail.mail.checks import NOT_CHECKED as NOT_CHECKED
 from eymail.model import Address
+from eymail.ops.side_by_side import on_each
 
 if TYPE_CHECKING:
     from eymail.env import Env
+    from eymail.hosts import Host
     from eymail.lab.state import State
 
 IN_THE_LAB = "observer@accept.example"
@@ -63,6 +65,46 @@ def source(env: Env, cluster: Cluster, sender_domain: str = "", to: str = "") ->
         return _unseen(sender, recipient, "", " ".join(error.message.split()))
     way = f"{slice_name}, smtp"
     return _seen_in_lab(lab, sender, recipient, way, answer) if lab else _sent(sender, recipient, way)
+
+
+def of_each(
+    env: Env, cluster: Cluster, sender_domain: str, to: str = ""
+) -> tuple[tuple[str, Observation], ...]:
+    """A message from each relay and deferred host itself, by its own Exim, and what is seen of it.
+
+    ``smtp`` leads to one relay at a time, and only what a remote host does not take leads to a deferred
+    host: this shows all of them. Each by its name, in the inventory's order.
+    """
+    from eymail.lab import witness
+
+    lab = witness.lab_of(env.config.path)
+    recipient = parse_recipient(to) or (IN_THE_LAB if lab else "")
+    entries = cluster.with_role(Role.RELAY, Role.DEFERRED)
+    if not recipient:
+        return ()
+    senders = {entry.name: f"eymail-{secrets.token_hex(6)}@{sender_domain}" for entry in entries}
+    hosts = [env.host_at(entry) for entry in entries]
+    work = on_each(hosts, lambda host: _submit(host, senders[host.name], recipient), _WAIT)
+    sent = {host.name: answer for host, answer in work}
+    return tuple(
+        (name, _outcome(lab, sender, recipient, name, sent[name])) for name, sender in senders.items()
+    )
+
+
+def _submit(host: Host, sender: str, recipient: str) -> str:
+    """Have a host's own Exim deliver a message at once; the last that it says of it."""
+    argv = ("exim4", "-odi", "-v", "-f", sender, recipient)
+    done = host.run(argv, input=_message(sender, recipient).replace(b"\r\n", b"\n"), timeout=_WAIT)
+    lines = [line.strip() for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    return lines[-1] if lines else f"exim4 ended with code {done.code}"
+
+
+def _outcome(
+    lab: State | None, sender: str, recipient: str, name: str, said: str | EymailError
+) -> Observation:
+    if isinstance(said, EymailError):
+        return _unseen(sender, recipient, name, " ".join(said.message.split()))
+    return _seen_in_lab(lab, sender, recipient, name, said) if lab else _sent(sender, recipient, name)
 
 
 def parse_recipient(text: str) -> str:
@@ -127,5 +169,5 @@ def _seen_in_lab(lab: State, sender: str, recipient: str, way: str, answer: str)
             time.sleep(_POLL)
     except LabError as error:
         return _unseen(sender, recipient, way, error.message)
-    told = f"smtp answered {answer}, and nothing was seen at {host} within {_WAIT:g} s"
+    told = f"the answer was {answer}, and nothing was seen at {host} within {_WAIT:g} s"
     return _unseen(sender, recipient, way, told)

@@ -161,6 +161,7 @@ def test_a_relay_that_loses_its_power_meanwhile_is_told_and_the_rest_can_be_comp
     lab.wait("relay2 is back", lambda: "relay2\trelay" in lab.eymail("cluster", "show").stdout)
     told = lab.wait("relay2 answers", lambda: _completed(lab))
     assert {step["place"] for step in told["data"]["done"]} == {"relay2"}
+    assert f"all of it is taken back by eymail source release {DOMAIN}" in str(told["data"]["notes"])
     assert seen_from(lab, "app@example.com") == {lab.outside(12)}
 
 
@@ -354,3 +355,24 @@ def test_a_relay_that_is_new_in_the_inventory_gets_its_inner_addresses_first(lab
     ]
     assert lab.json("--config", str(config), "source", "assign", DOMAIN, lab.outside(12))["status"] == "ok"
     assert lab.eymail("--config", str(config), "cluster", "render").returncode == 0
+
+
+def test_every_sending_host_is_proved_and_one_that_cannot_send_says_why(lab: Lab) -> None:
+    """relay1, relay2 and deferred1 -> gateway -> mx-accept, each by its own Exim; relay1 lost its address."""
+    told = assign(lab, DOMAIN, 12)
+    seen = {name: one["seen"] for name, one in told["data"]["senders"]}
+    assert seen == dict.fromkeys(("relay1", "relay2", "deferred1"), lab.outside(12))
+    (inner,) = [
+        line.split()[3]
+        for line in lab.exec("relay1", "ip", "-o", "-4", "address", "show").splitlines()
+        if line.split()[3].endswith(".114/32")
+    ]
+    lab.exec("relay1", "sh", "-c", f"ip address delete {inner} dev eth0")
+    try:
+        again = dict(lab.json("source", "assign", DOMAIN, lab.outside(12))["data"]["senders"])
+    finally:
+        lab.exec("relay1", "/etc/network/if-up.d/eymail-addresses")
+    assert again["relay1"]["seen"] == "not checked"
+    assert "Cannot assign requested address" in again["relay1"]["detail"]
+    assert again["relay2"]["seen"] == again["deferred1"]["seen"] == lab.outside(12)
+    lab.empty_queues()

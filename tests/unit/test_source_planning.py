@@ -132,7 +132,8 @@ def test_an_inner_address_is_chosen_for_every_host_that_needs_one() -> None:
 
 @pytest.mark.parametrize(
     "given_", [{"slice1": "10.44.0.77"}, {"relay1": "10.9.0.1"}, {"relay1": "10.44.0.14"},
-               {"relay1": "10.44.0.77", "relay2": "10.44.0.77"}],
+               {"relay1": "10.44.0.77", "relay2": "10.44.0.77"}, {"relay1": "10.44.0.255"},
+               {"relay1": "10.44.0.0"}],
 )  # fmt: skip
 def test_given_inner_addresses_that_cannot_be(given_: dict[str, str]) -> None:
     used = check.used_inside(CLUSTER, ())

@@ -100,8 +100,17 @@ def assign(env: Env, domain: str, address: str, inside: Iterable[str] = ()) -> P
         *files.steps(env, before, after),
     )
     warnings = _customer_warnings(env, after, name, wanted, published.record)
-    told = (*notes, *published.lines, *warnings, *_ttl_notes(published))
-    return Plan(title, steps, told, _too_early(after, wanted, published))
+    begun = _begun(env, there, name, steps)
+    told = (*begun, *notes, *published.lines, *warnings, *_ttl_notes(published))
+    return Plan(title, steps, told, (*_too_early(after, wanted, published), *published.dangers))
+
+
+def _begun(env: Env, there: Assigned, domain: str, steps: tuple[Step, ...]) -> Iterator[str]:
+    """What is left of an assignment that did not come to its end is a change of its own."""
+    if domain in there.domains and steps:
+        number = env.directory.changes_of("source").get(domain)
+        began = f"change {number}" if number else "an earlier change"
+        yield f"{began} began this; all of it is taken back by eymail source release {domain}"
 
 
 def _too_early(cluster: Cluster, address: IPv4Address, published: Published) -> tuple[str, ...]:

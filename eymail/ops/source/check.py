@@ -142,6 +142,8 @@ def check_given(
             raise Refused(f"{host} needs no inner address for it", needs)
         if cluster.network is None or address not in cluster.network:
             raise Refused(f"{address} is not in network {cluster.network} of cluster {cluster.name}")
+        if address in (cluster.network.network_address, cluster.network.broadcast_address):
+            raise Refused(f"{address} is no host's address in {cluster.network}", "give another")
         if address in used:
             raise Refused(f"inner address {address} is in use already", "give one that is free")
     if len(set(given.values())) < len(given):

@@ -5,7 +5,7 @@ Where the cluster's zones are ours to change these are steps, elsewhere the line
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,13 +39,15 @@ class RRset(NamedTuple):
 class Published:
     """Steps where the zones are ours, lines to be published by hand elsewhere, and the SPF record then.
 
-    ``record_waits`` says that the SPF record is among what others have to publish.
+    ``record_waits`` says that the SPF record is among what others have to publish; ``dangers`` are names
+    of others that would go.
     """
 
     steps: tuple[Step, ...] = ()
     lines: tuple[str, ...] = ()
     record: str = ""
     record_waits: bool = False
+    dangers: tuple[str, ...] = ()
 
 
 def publish(env: Env, cluster: Cluster, address: IPv4Address) -> Published:
@@ -120,7 +122,14 @@ def _published(env: Env, wanted: _Wanted) -> Published:
             by_hand = tuple(_lines(env, rrset, wanted))
             lines += by_hand
             waits = waits or (rrset.kind == "TXT" and bool(by_hand))
-    return Published(tuple(steps), tuple(lines), wanted.record, waits)
+    return Published(tuple(steps), tuple(lines), wanted.record, waits, tuple(_dangers(steps)))
+
+
+def _dangers(steps: Iterable[Step]) -> Iterator[str]:
+    """A PTR of somebody's that the address had before."""
+    for step in steps:
+        if step.key.endswith(" PTR") and step.before and step.after:
+            yield f"{step.key.removesuffix(' PTR')} has a PTR already, which goes: {step.before['records']}"
 
 
 def _ours(primary: DnsExecutor, cluster: Cluster, rrset: RRset) -> bool:

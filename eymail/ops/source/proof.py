@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from eymail.config import Cluster
 from eymail.mail.checks import FAILED, NOT_CHECKED
-from eymail.model import View, parse_domain
+from eymail.model import Cell, View, parse_domain
 from eymail.ops import change, inventory, observe
 from eymail.ops.observe import Observation
 from eymail.plan import Outcome, Plan
@@ -21,17 +21,31 @@ PROVED = "proved"
 
 @dataclass(frozen=True)
 class Proved(Outcome):
-    """An outcome, and which address a message really came from. ``proof`` is None where none was sent."""
+    """An outcome, and which address messages really came from.
+
+    ``proof`` went from a slice by way of ``smtp``, None where none was sent; ``senders`` are those that
+    each relay and deferred host sent itself, by its name.
+    """
 
     expected: str = ""
     proof: Observation | None = None
+    senders: tuple[tuple[str, Observation], ...] = ()
 
     @property
     def verdict(self) -> str:
-        """proved, failed or not checked."""
-        if self.proof is None or self.proof.seen == NOT_CHECKED:
+        """proved, when every message was seen to come from there; failed, or not checked."""
+        verdicts = {self._of(one) for one in self._all()}
+        if FAILED in verdicts:
+            return FAILED
+        return PROVED if verdicts == {PROVED} else NOT_CHECKED
+
+    def _all(self) -> tuple[Observation, ...]:
+        return (*((self.proof,) if self.proof else ()), *(one for _, one in self.senders))
+
+    def _of(self, proof: Observation) -> str:
+        if proof.seen == NOT_CHECKED:
             return NOT_CHECKED
-        return PROVED if self.proof.seen == self.expected else FAILED
+        return PROVED if proof.seen == self.expected else FAILED
 
     @property
     def exit_code(self) -> int:
@@ -42,14 +56,30 @@ class Proved(Outcome):
         view = super().view()
         if self.proof is None:
             return view
-        what = f"mail from {self.proof.sender.rpartition('@')[2]}"
-        return replace(view, rows=(*view.rows, (self.verdict, "prove", what, self._told(self.proof))))
+        proofs = tuple(self._rows(self.proof))
+        footer = tuple(f"{status}: {what}: {told}" for status, _, what, told in proofs)
+        return replace(view, plain=(*view.rows, *proofs), footer=(*footer, *self._mend()))
+
+    def _rows(self, proof: Observation) -> Iterator[tuple[Cell, ...]]:
+        what = f"mail from {proof.sender.rpartition('@')[2]}"
+        yield self._of(proof), "prove", what, self._told(proof)
+        for host, one in self.senders:
+            yield self._of(one), "prove", f"{what} by {host}", self._told(one)
 
     def _told(self, proof: Observation) -> str:
         way = f"by way of {proof.via}; " if proof.via else ""
         if proof.seen == NOT_CHECKED:
             return f"expected {self.expected}; {way}{proof.detail}"
-        return f"expected {self.expected}, seen {proof.seen}: {self.verdict} ({way}{proof.detail})"
+        return f"expected {self.expected}, seen {proof.seen}: {self._of(proof)} ({way}{proof.detail})"
+
+    def _mend(self) -> tuple[str, ...]:
+        """What a wrong address may come from when no file is wrong."""
+        if self.verdict != FAILED:
+            return ()
+        return (
+            "the files are as they should be; have the hosts take them up: on the gateway nft -f"
+            " /etc/nftables.conf, on the sending hosts /etc/network/if-up.d/eymail-addresses",
+        )
 
 
 def applying(env: Env, domain: str, to: str) -> Callable[[Plan], Outcome]:
@@ -68,9 +98,12 @@ def _apply(env: Env, plan: Plan, domain: str, to: str) -> Outcome:
     if outcome.error:
         return Proved(**known)
     cluster = inventory.cluster(env)
-    return Proved(
-        **known, expected=_expected(cluster, domain), proof=observe.source(env, cluster, domain, to)
-    )
+    own = any(domain in entry.domains for entry in cluster.dedicated)
+    if not plan.steps and not own:
+        return Proved(**known)
+    proof = observe.source(env, cluster, domain, to)
+    senders = observe.of_each(env, cluster, domain, to)
+    return Proved(**known, expected=_expected(cluster, domain), proof=proof, senders=senders)
 
 
 def _expected(cluster: Cluster, domain: str) -> str:
