@@ -102,6 +102,10 @@ def remove(env: Env, domain: str, *, subdomains: bool = False) -> Plan:
     else:
         draft.remove("catchall", present)
         draft.notes.append(f"mailbox {present['mailbox']} stays, and so does its mail")
+        if subdomains:
+            draft.notes.append(
+                f"a wildcard, *.{name} MX, stays in the DNS if it is there: mail it brings is refused"
+            )
     return draft.plan(f"catchall remove {name}{' --subdomains' if subdomains else ''}")
 
 

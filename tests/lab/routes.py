@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from eymail.directory import passwords, rows
 from eymail.env import Env
@@ -52,10 +52,22 @@ def main(seed: int, rounds: int) -> None:
             wrong = [str(one) for one in told if not isinstance(one, route.Route) or one.verified != "ok"]
             kinds = sorted({one.kind for one in told if isinstance(one, route.Route)})
             accepted = sum(one.accepted for one in told if isinstance(one, route.Route))
-            found = {"asked": len(told), "made": made, "kinds": kinds, "accepted": accepted, "wrong": wrong}
+            found = {
+                "asked": len(told), "made": made, "kinds": kinds, "accepted": accepted, "wrong": wrong,
+                "mailboxes": dict(_mailboxes(told)),
+            }  # fmt: skip
             print(json.dumps(found), flush=True)  # noqa: T201 - a program's output
         finally:
             env.close()
+
+
+def _mailboxes(told: Iterable[object]) -> Iterator[tuple[str, list[str]]]:
+    """Addresses that are accepted, and whose mail ends in mailboxes only."""
+    for one in told:
+        if not isinstance(one, route.Route) or not one.accepted:
+            continue
+        if all(end.kind == route.MAILBOX for end in one.destinations):
+            yield one.address, [end.address for end in one.destinations]
 
 
 def fill(env: Env, dice: random.Random, name: str) -> int:

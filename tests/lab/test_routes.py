@@ -35,6 +35,7 @@ def verified(lab: Lab, address: str) -> dict[str, Any]:
 def test_whatever_the_directory_holds_exim_does(lab: Lab) -> None:
     """Random mailboxes, disabled ones, aliases and catchalls; each address is asked of the directory, of
     mail1's Exim (-bt), and of its port 25 (RCPT). The three agree, for legal and for hostile local parts.
+    Then workstation -> gateway -> mail1 -> LMTP: a message to each, which arrives where it was said to.
     """
     program = str(Path(__file__).with_name("routes.py"))
     done = lab.run(sys.executable, program, "5", "6")
@@ -45,6 +46,30 @@ def test_whatever_the_directory_holds_exim_does(lab: Lab) -> None:
     kinds = {kind for one in rounds for kind in one["kinds"]}
     assert kinds == {"mailbox", "alias", "catchall", "subdomain catchall", "refused", "not ours"}
     assert 0 < sum(one["accepted"] for one in rounds) < sum(one["asked"] for one in rounds)
+    ways: dict[str, list[str]] = rounds[-1]["mailboxes"]
+    assert len(ways) > 10
+    lab.exec("workstation", "python3", "-c", DELIVER, input=json.dumps(list(ways)))
+    lab.wait("all is delivered", lambda: lab.queued("mail1") == 0)
+    found = {box: received(lab, box) for box in {box for boxes in ways.values() for box in boxes}}
+    assert found == {box: sorted(one for one in ways if box in ways[one]) for box in found}
+
+
+DELIVER = f"""\
+import json, smtplib, sys
+for address in json.load(sys.stdin):
+    with smtplib.SMTP({MX!r}, 25, timeout=20) as smtp:
+        smtp.ehlo()
+        for words in ("MAIL FROM:<someone@accept.example>", f"RCPT TO:<{{address}}>"):
+            code, said = smtp.docmd(words)
+            assert code == 250, (address, said)
+        assert smtp.data("Subject: property\\n\\n")[0] == 250, address
+"""
+
+
+def received(lab: Lab, mailbox: str) -> list[str]:
+    """The addresses that messages in a mailbox were sent to."""
+    messages = [one for one in lab.mailbox(mailbox) if one["subject"] == "property"]
+    return sorted(one["envelope-to"] for one in messages)
 
 
 def test_disagreement_is_exit_code_3_and_silence_is_not_checked(lab: Lab) -> None:
