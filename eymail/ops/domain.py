@@ -127,7 +127,7 @@ def remove(env: Env, *names: str, purge: bool = False) -> Plan:
         if row is None:
             draft.notes.append(f"{name} is not known here")
         else:
-            _empty(env.directory, draft, name)
+            _empty(env.directory, draft, name, gone)
             draft.remove("domain", row)
     plan = draft.plan(f"domain remove {' '.join(gone)}{' --purge' if purge else ''}")
     if not purge and not (plan.steps and reception.here(env)):
@@ -161,7 +161,8 @@ def _purged(env: Env, plan: Plan, there: Iterable[tuple[str, Stored | EymailErro
     return replace(plan, steps=tuple(steps), dangers=tuple(dangers), final=final)
 
 
-def _empty(directory: Directory, draft: Draft, name: str) -> None:
+def _empty(directory: Directory, draft: Draft, name: str, gone: tuple[str, ...]) -> None:
+    """Remove what belongs to a domain; ``gone`` are all that go in the same change."""
     mailboxes = directory.find("mailbox", domain=name)
     addresses = {row["address"] for row in mailboxes}
     caught = (
@@ -179,7 +180,8 @@ def _empty(directory: Directory, draft: Draft, name: str) -> None:
                 f"with {name} {'goes' if len(found) == 1 else 'go'} {_counted(len(found), place)}"
             )
     for row in directory.leading_into(name):
-        draft.dangers.append(f"alias {row['address']} will lead outside, to {row['target']}")
+        if row["domain"] not in gone:
+            draft.dangers.append(f"alias {row['address']} will lead outside, to {row['target']}")
 
 
 def _counted(number: int, noun: str) -> str:

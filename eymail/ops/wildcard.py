@@ -104,7 +104,7 @@ def _change(env: Env, primary: DnsExecutor, zone: str, domain: str, found: Wildc
         )
         return
     mx = rows.row("MX", TTL, [f"10 {reception.target(env)}."])
-    found.steps += (*_kept(env, primary, zone, domain), rows.step(zone, name, "MX", None, mx))
+    found.steps.append(rows.step(zone, name, "MX", None, mx))
 
 
 def _zone(env: Env, name: str) -> str:
@@ -113,21 +113,6 @@ def _zone(env: Env, name: str) -> str:
         return env.resolver.zone(name).name
     except NotFound:
         return _zone(env, name.partition(".")[2])
-
-
-def _kept(env: Env, primary: DnsExecutor, zone: str, domain: str) -> Iterator[Step]:
-    """The domain's own MX, where only a wildcard above it gives one: the new name would end that.
-
-    With ``*.app.example.com`` there is an ``app.example.com``, if only as an empty non-terminal.
-    """
-    answer = None
-    try:
-        answer = env.resolver.mx(domain)
-    except NotFound:
-        return
-    if domain != zone and answer and primary.read(zone, domain, "MX") is None and answer.owner == domain:
-        records = [f"{one.preference} {one.target}." for one in answer.records]
-        yield rows.step(zone, domain, "MX", None, rows.row("MX", TTL, records))
 
 
 def _ours(env: Env, primary: DnsExecutor, zone: str) -> bool:

@@ -103,6 +103,29 @@ def test_what_goes_with_a_domain_is_shown_and_is_a_danger(env: Env) -> None:
     assert [one.name for one in domains.list_(env).domains] == ["example.net"]
 
 
+def test_several_domains_come_and_go_in_one_change(env: Env) -> None:
+    names = ("a.example", "B.example.", "b.example", "bücher.example")
+    outcome = do(env, lambda: domains.add(env, *names))
+    assert [step.key for step in outcome.done] == ["a.example", "b.example", "xn--bcher-kva.example"]
+    do(env, lambda: mailbox.add(env, "in@a.example"))
+    do(env, lambda: catchall.add(env, "b.example", "in@a.example"))
+    do(env, lambda: alias.add(env, "x@b.example", ("in@a.example",)))
+    do(env, lambda: alias.add(env, "x@c.example", ("in@a.example",)))
+    plan = domains.remove(env, *names, "no.example")
+    assert plan.dangers == (
+        "with a.example goes 1 catchall",
+        "with a.example goes 1 mailbox",
+        "alias x@c.example will lead outside, to in@a.example",
+        "with b.example goes 1 catchall",
+        "with b.example goes 1 alias",
+    )
+    outcome = do(env, lambda: domains.remove(env, *names))
+    assert [one.name for one in domains.list_(env).domains] == ["c.example"]
+    assert outcome.id is not None
+    applied(env, change.undo(env, outcome.id))
+    assert route.route(env, "any@b.example").kind == "catchall"
+
+
 def test_a_domain_with_nothing_in_it_is_no_danger(env: Env) -> None:
     do(env, lambda: domains.add(env, "example.com"))
     assert domains.remove(env, "example.com").dangers == ()
