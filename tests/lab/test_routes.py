@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,15 @@ def test_a_domain_goes_and_its_mail_stays_until_purge(lab: Lab) -> None:
     assert lab.exec("mail1", "ls", "/var/vmail").split().count("purge.example") == 0
     told = lab.eymail("undo", str(outcome["id"]), "--yes")
     assert told.returncode == 5 and "cannot be brought back" in told.stderr
+
+
+def test_administrators_who_add_mailboxes_of_one_new_domain_at_once(lab: Lab) -> None:
+    """Five processes, each by SSH to the directory on mail1: one makes the domain, all have their mailbox."""
+    addresses = [f"box{number}@together.example" for number in range(5)]
+    with ThreadPoolExecutor(5) as threads:
+        ended = list(threads.map(lambda address: lab.eymail("mailbox", "add", address), addresses))
+    assert [one.returncode for one in ended] == [0] * 5, ended
+    assert [verified(lab, address)["kind"] for address in addresses] == ["mailbox"] * 5
 
 
 @pytest.mark.parametrize("extra", [(), ("--plain",)])

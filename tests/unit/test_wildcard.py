@@ -118,6 +118,19 @@ def test_without_an_answer_nothing_is_said_to_be_covered(cluster: Env) -> None:
     assert len(found) == 2
 
 
+def test_names_that_would_be_too_long_are_not_asked(cluster: Env) -> None:
+    domain = ".".join(["a" * 63] * 3 + ["b" * 55, "com"])
+    peer = Peer(lambda question: [question.answer(code="NXDOMAIN")])
+    cluster._servers = (peer.address,)
+    try:
+        found = list(wildcard._exceptions(cluster, domain, f"nobody.{domain}"))
+    finally:
+        peer.close()
+    assert len(domain) == 251
+    assert "www" not in {question.name.partition(".")[0] for question in peer.asked}
+    assert found[0].startswith(f"not checked whether covered: www.{domain}")
+
+
 @pytest.mark.parametrize(
     ("there", "said"),
     [
