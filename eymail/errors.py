@@ -23,12 +23,31 @@ class EymailError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def parts(self) -> tuple[EymailError, ...]:
+        """The errors to tell of: this one, and those that it sums up."""
+        return (self,)
+
 
 class InvalidInput(EymailError):
     """An argument is not what it should be: an address, a domain, a password."""
 
     code = "invalid-input"
     exit_code = 2
+
+
+class BadLines(InvalidInput):
+    """Lines of a file are not what they should be; ``each`` of them is told, by its number."""
+
+    code = "bad-lines"
+
+    def __init__(self, message: str, hint: str, each: tuple[EymailError, ...]) -> None:
+        super().__init__(message, hint)
+        self.each = each
+
+    @property
+    def parts(self) -> tuple[EymailError, ...]:
+        return (self, *self.each)
 
 
 class ConfigError(EymailError):

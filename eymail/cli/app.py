@@ -101,6 +101,21 @@ class App:
         if code:
             click.get_current_context().exit(code)
 
+    def pages(self, results: Iterable[Result], field: str) -> None:
+        """Print results whose tuples ``field`` are one list, each as it comes; end with 1 after an error."""
+        with _writing():
+            failure = self.printer.pages(self.command, results, field)
+            sys.stdout.flush()
+        if failure:
+            click.get_current_context().exit(1)
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Write lines of a file format as they come, to standard output."""
+        with _writing():
+            for line in lines:
+                sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
     def remark(self, error: EymailError) -> None:
         """Tell of an error that ends a part of the work and not all of it."""
         self.printer.note("; ".join(part for part in (error.message, error.hint) if part))

@@ -88,7 +88,7 @@ def _fail(app: App, error: Exception) -> int:
         app.printer.error(app.command, Failure("usage", error.format_message(), _usage_hint(error)))
         return USAGE
     if isinstance(error, EymailError):
-        app.printer.error(app.command, Failure.of(error))
+        app.printer.error(app.command, *(Failure.of(one) for one in error.parts))
         return error.exit_code
     if app.verbose:
         raise error

@@ -6,7 +6,7 @@ directory is opened, never when this package is imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eymail.hosts import Host
 
 Where = Cell | tuple[str, ...]
+_AT_ONCE = 500  # values that one query asks for
 
 
 @contextmanager
@@ -79,6 +80,50 @@ class Directory:
     def get(self, place: str, **where: Where) -> Row | None:
         """The one row with these values, or None."""
         return next(iter(self.find(place, **where)), None)
+
+    def those(self, place: str, column: str, values: Sequence[str]) -> Iterator[Row]:
+        """The rows whose column has one of any number of values."""
+        for start in range(0, len(values), _AT_ONCE):
+            yield from self.find(place, **{column: tuple(values[start : start + _AT_ONCE])})
+
+    def pages(self, place: str, size: int, **where: Cell) -> Iterator[tuple[Row, ...]]:
+        """The rows with these values by their keys, ``size`` at a time, at least one page.
+
+        Each page is a reading of its own that begins after the last row's key, so that memory and
+        the time that a writer waits do not grow with the number of rows.
+        """
+        from sqlalchemy import select, tuple_
+
+        from eymail.directory.schema import PLACES
+
+        table = PLACES[place]
+        key = tuple(table.primary_key)
+        chosen = select(table).where(*(table.c[name] == value for name, value in where.items()))
+        page: tuple[Row, ...] = ()
+        while not page or len(page) == size:
+            last = tuple(page[-1][column.name] for column in key) if page else ()
+            after = (tuple_(*key) > last,) if last else ()
+            with self._database.reading() as connection:
+                found = connection.execute(chosen.where(*after).order_by(*key).limit(size))
+                page = tuple(dict(row._mapping) for row in found)
+            yield page
+            if not page:
+                return
+
+    def snapshot(self, *places: str) -> Iterator[tuple[str, Row]]:
+        """Every row of several places as they are at one moment, by their keys, as they are read.
+
+        Nothing else may be asked of the directory before the last one has come.
+        """
+        from sqlalchemy import select
+
+        from eymail.directory.schema import PLACES
+
+        with self._database.reading() as connection:
+            for place in places:
+                chosen = select(PLACES[place]).order_by(*PLACES[place].primary_key)
+                for row in connection.execution_options(yield_per=_AT_ONCE).execute(chosen):
+                    yield place, dict(row._mapping)
 
     def count(self, place: str) -> Mapping[str, int]:
         """How many mailboxes, or addresses that are aliases, each domain has."""

@@ -131,9 +131,11 @@ def _dangers(entry: Entry, doubtful: tuple[Step, ...]) -> tuple[str, ...]:
 def _prove_outside(directory: Directory, plan: Plan, able: Mapping[str, Executor], since: int) -> None:
     """What lies elsewhere than in the directory is as the change left it. Raises StalePlan."""
     for kind, executor in able.items():
+        if executor.beside_journal:
+            continue
         first = {(step.place, step.key): step for step in reversed(plan.steps) if step.kind == kind}
         steps = tuple(step for step in plan.steps if step in first.values())
-        if executor.beside_journal or not steps:
+        if not steps:
             continue
         try:
             executor.prove(steps)
@@ -168,7 +170,7 @@ def _prove(directory: Directory, plan: Plan, since: int) -> None:
     directory.executor.prove(steps, since)
     gone = {str((step.before or {}).get("address")) for step in steps if step.after is None}
     taken = {step.key for step in steps}
-    for alias in directory.find("alias", target=tuple(sorted(gone))):
+    for alias in directory.those("alias", "target", sorted(gone)):
         key = rows.key_of("alias", alias)
         added = None if key in taken else directory.journal.added_since("alias", key, since)
         if added is not None:

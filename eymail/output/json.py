@@ -19,9 +19,30 @@ def envelope(command: str, result: Result) -> str:
     return _dump(command, status, _plain(result), result.failures)
 
 
-def error_envelope(command: str, failure: Failure) -> str:
-    """The envelope of an error that left no result."""
-    return _dump(command, "error", None, (failure,))
+def error_envelope(command: str, *failures: Failure) -> str:
+    """The envelope of an error, or several, that left no result."""
+    return _dump(command, "error", None, failures)
+
+
+def opening(command: str, field: str) -> str:
+    """The beginning of an envelope whose list ``field`` comes in many results."""
+    return f'{{"eymail": {VERSION}, "command": {json.dumps(command)}, "data": {{"{field}": ['
+
+
+def item(value: object) -> str:
+    """One value of that list."""
+    return json.dumps(_plain(value))
+
+
+def closing(last: Result, field: str, failures: Iterable[Failure]) -> str:
+    """The end of it: the last result's other fields, and what kept further ones away."""
+    told = [_plain(failure) for failure in failures]
+    rest = "".join(
+        f", {json.dumps(one.name)}: {json.dumps(_plain(getattr(last, one.name)))}"
+        for one in fields(last)  # type: ignore[arg-type]  # every Result is a dataclass
+        if one.name != field and one.metadata.get("json", True)
+    )
+    return f']{rest}}}, "status": "{"partial" if told else "ok"}", "errors": {json.dumps(told)}}}'
 
 
 def _dump(command: str, status: str, data: object, failures: Iterable[Failure]) -> str:
