@@ -35,6 +35,7 @@ docs: setup
 
 bench: setup
 	$(BIN)/python bench/bench_queue.py
+	$(BIN)/python bench/bench_directory.py
 	$(BIN)/python -m pip install --quiet checkdmarc  # a peer of the SPF bench only
 	$(BIN)/python bench/bench_spf.py
 
