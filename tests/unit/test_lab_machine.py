@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -159,8 +160,16 @@ def test_cleaning_is_undisturbed() -> None:
         assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as a terminal has it; in a background job it is ignored from the start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_is_postponed_comes_afterwards(number: signal.Signals) -> None:
+def test_what_is_postponed_comes_afterwards(number: signal.Signals, interruptible: None) -> None:
     """Even where another thread takes the signal."""
     done = []
     finish = threading.Event()
