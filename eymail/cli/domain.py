@@ -5,12 +5,17 @@ from __future__ import annotations
 import click
 
 from eymail.cli.app import App, change_options, pass_app, server_option
+from eymail.cli.names import names_of
 from eymail.cli.tree import group
+
+_domains = click.argument("domains", metavar="DOMAIN...", nargs=-1, required=True)
 
 
 @group("domain")
 def domain() -> None:
     """Domains that the mail host receives.
+
+    Where domains are named, "-" reads them from standard input, one a line.
 
     \b
     Examples:
@@ -20,7 +25,7 @@ def domain() -> None:
 
 
 @domain.command("add")
-@click.argument("domains", metavar="DOMAIN...", nargs=-1, required=True)
+@_domains
 @change_options
 @server_option
 @pass_app
@@ -37,14 +42,16 @@ def add(app: App, domains: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     Examples:
       eymail domain add example.com
       eymail domain add app.example.com bücher.example --dry-run
+      cut -f1 domains.tsv | eymail domain add -
     """
     from eymail.ops import domain as ops
 
-    app.change(lambda: ops.add(app.env, *domains), dry_run=dry_run, yes=yes)
+    wanted = names_of(domains)
+    app.change(lambda: ops.add(app.env, *wanted), dry_run=dry_run, yes=yes)
 
 
 @domain.command("remove")
-@click.argument("domains", metavar="DOMAIN...", nargs=-1, required=True)
+@_domains
 @click.option("--purge", is_flag=True, help="Delete the mail as well, for good.")
 @change_options
 @pass_app
@@ -67,7 +74,7 @@ def remove(app: App, domains: tuple[str, ...], purge: bool, dry_run: bool, yes: 
     """
     from eymail.ops import domain as ops
 
-    app.change(ops.remove(app.env, *domains, purge=purge), dry_run=dry_run, yes=yes)
+    app.change(ops.remove(app.env, *names_of(domains), purge=purge), dry_run=dry_run, yes=yes)
 
 
 @domain.command("list")
@@ -86,7 +93,7 @@ def list_(app: App) -> None:
 
 
 @domain.command("show")
-@click.argument("domains", metavar="DOMAIN...", nargs=-1, required=True)
+@_domains
 @server_option
 @pass_app
 def show(app: App, domains: tuple[str, ...]) -> None:
@@ -101,7 +108,8 @@ def show(app: App, domains: tuple[str, ...]) -> None:
     """
     from eymail.ops import domain as ops
 
-    if len(domains) == 1:
-        app.show(ops.show(app.env, domains[0]))
+    wanted = names_of(domains)
+    if len(wanted) == 1:
+        app.show(ops.show(app.env, wanted[0]))
     else:
-        app.stream(ops.shows(app.env, domains))
+        app.stream(ops.shows(app.env, wanted))

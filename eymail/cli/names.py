@@ -25,15 +25,20 @@ def names_of(names: tuple[str, ...], input_taken: bool = False) -> tuple[str, ..
     if input_taken or names.count("-") > 1:
         raise click.UsageError("standard input can be read once: for a password or for names")
     place = names.index("-")
-    found = (*names[:place], *_lines(), *names[place + 1 :])
+    found = (*names[:place], *lines(), *names[place + 1 :])
     if not found:
         raise click.UsageError("standard input holds no names")
     return found
 
 
-def _lines() -> Iterator[str]:
-    """A name a line; empty ones and those that begin with # are none."""
+def lines() -> Iterator[str]:
+    """Standard input: a name a line; empty ones and those that begin with # are none.
+
+    Of a line that is too long for a name the beginning is given, which is none either.
+    """
     while line := sys.stdin.buffer.readline(_LONGEST):
         name = line.decode("utf-8", "backslashreplace").strip()
         if name and not name.startswith("#"):
             yield name
+        while len(line) == _LONGEST and not line.endswith(b"\n"):
+            line = sys.stdin.buffer.readline(_LONGEST)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import click
 
 from eymail.cli.app import App, pass_app
+from eymail.cli.names import lines
 from eymail.cli.tree import command
-
-_LONGEST_LINE = 1024
 
 
 @command("route")
@@ -46,16 +44,6 @@ def route(app: App, addresses: tuple[str, ...], verify: bool) -> None:
 def _each(addresses: tuple[str, ...]) -> Iterator[str]:
     for address in addresses:
         if address == "-":
-            yield from _lines()
+            yield from lines()
         else:
             yield address
-
-
-def _lines() -> Iterator[str]:
-    """The lines of standard input that are not empty; too long ones are cut, and no addresses then."""
-    while line := sys.stdin.buffer.readline(_LONGEST_LINE):
-        text = line.decode("utf-8", "replace").strip()
-        if text:
-            yield text
-        while len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
-            line = sys.stdin.buffer.readline(_LONGEST_LINE)

@@ -9,7 +9,7 @@ from eymail.errors import InvalidInput, NotFound
 from eymail.model import Address, Result, View, parse_domain
 from eymail.ops import domain as domains
 from eymail.ops import mailbox as mailboxes
-from eymail.ops import wildcard
+from eymail.ops import stored, wildcard
 from eymail.ops.change import Draft
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def _mailbox(env: Env, draft: Draft, mailbox: Address, *, usual: bool) -> None:
         raise NotFound(f"there is no mailbox {mailbox}", f"make it first: eymail mailbox add {mailbox}")
     if row is None:
         mailboxes.make(env, draft, mailbox)
+        stored.earlier(env, draft, [mailbox])
         draft.notes.append(f"mailbox {mailbox} was not there; it is made")
     elif not row["enabled"]:
         draft.notes.append(f"careful: mailbox {mailbox} is disabled and takes no mail")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from eymail.directory.journal import Entry
     from eymail.dns.update import DnsExecutor
     from eymail.env import Env
+
+
+_TITLED = 3
+
+
+def titled(command: str, names: Sequence[str], more: str = "") -> str:
+    """A change's title, which names a few of what it is about and counts the others."""
+    others = f"and {len(names) - _TITLED} more" if len(names) > _TITLED else ""
+    return " ".join(part for part in (command, *names[:_TITLED], others, more) if part)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from eymail.mail.checks import NOT_CHECKED
 from eymail.mail.maildirs import Stored
 from eymail.model import Cell, Result, View, parse_domain
 from eymail.ops import reception, route_check, stored
-from eymail.ops.change import Draft
+from eymail.ops.change import Draft, titled
 from eymail.ops.reception import Reception
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def add(env: Env, *names: str) -> Plan:
             continue
         draft.add("domain", {"name": name})
         reception.warn(env, draft, name)
-    return draft.plan(f"domain add {' '.join(wanted)}")
+    return draft.plan(titled("domain add", wanted))
 
 
 def _parsed(names: Iterable[str]) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def remove(env: Env, *names: str, purge: bool = False) -> Plan:
         else:
             _empty(env.directory, draft, name, gone)
             draft.remove("domain", row)
-    plan = draft.plan(f"domain remove {' '.join(gone)}{' --purge' if purge else ''}")
+    plan = draft.plan(titled("domain remove", gone, "--purge" if purge else ""))
     if not purge and not (plan.steps and reception.here(env)):
         return replace(plan, notes=(*plan.notes, *_UNASKED[: len(plan.steps)]))
     there = zip(gone, stored.of_domains(env, gone), strict=True)

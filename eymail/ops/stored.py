@@ -30,12 +30,15 @@ def _of(env: Env, folders: Sequence[str]) -> tuple[Stored | EymailError, ...]:
         return (error,) * len(folders)
 
 
-def earlier(env: Env, draft: Draft, mailbox: Address) -> None:
-    """Say so where mail of an earlier mailbox waits for the one that is being made."""
+def earlier(env: Env, draft: Draft, mailboxes: Sequence[Address]) -> None:
+    """Say so where mail of earlier mailboxes waits for those that are being made."""
     if not reception.here(env):
         return
-    (found,) = _of(env, [maildirs.folder_of(mailbox.domain, mailbox.local)])
-    if isinstance(found, EymailError):
-        draft.notes.append(f"whether mail of an earlier {mailbox} lies there: not checked: {found.message}")
-    elif found.messages:
-        draft.notes.append(f"mail of an earlier {mailbox} lies there, and will be in it: {found.told()}")
+    there = _of(env, [maildirs.folder_of(one.domain, one.local) for one in mailboxes])
+    for mailbox, found in zip(mailboxes, there, strict=True):
+        if isinstance(found, EymailError):
+            draft.notes.append(
+                f"whether mail of an earlier {mailbox} lies there: not checked: {found.message}"
+            )
+        elif found.messages:
+            draft.notes.append(f"mail of an earlier {mailbox} lies there, and will be in it: {found.told()}")

@@ -87,3 +87,22 @@ def test_processes_that_add_mailboxes_of_one_new_domain_all_succeed(env: Env, tm
     ended = [(one.wait(60), one.stderr.read() if one.stderr else "") for one in started]
     assert [code for code, _ in ended] == [0] * 5, ended
     assert len(mailbox.list_(env, "new.example").mailboxes) == 5
+
+
+def test_domains_and_addresses_from_standard_input(env: Env, tmp_path: Path) -> None:
+    """A line that is too long is one bad name, and nothing of its end is taken for another."""
+    config = ("--config", str(tmp_path / "eymail.toml"))
+
+    def run(*args: str, lines: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "eymail", *args, *config]
+        return subprocess.run(argv, input=lines, capture_output=True, text=True, timeout=60)
+
+    assert run("domain", "add", "-", lines="one.example\n\n# two.example\nThree.example.\n").returncode == 0
+    assert [one.name for one in domains.list_(env).domains] == ["one.example", "three.example"]
+    long = "x" * 1024 + "y@one.example"
+    told = run("route", "-", lines=f"{long}\nz@one.example\n")
+    assert [line.split("\t")[:2] for line in told.stdout.splitlines()] == [["z@one.example", "refused"]]
+    assert told.returncode == 1
+    assert run("domain", "remove", "-", lines=f"{long}\n").returncode == 2
+    assert run("domain", "remove", "-", lines="one.example\nthree.example\n").returncode == 0
+    assert domains.list_(env).domains == ()

@@ -11,21 +11,13 @@ from eymail.errors import InvalidInput, NotFound, Refused
 from eymail.model import Address
 from eymail.ops import domain as domains
 from eymail.ops import stored
-from eymail.ops.change import Draft
+from eymail.ops.change import Draft, titled
 from eymail.plan import Secret
 
 if TYPE_CHECKING:
     from eymail.directory import Directory
     from eymail.env import Env
     from eymail.plan import Plan, Row
-
-_TITLED = 3
-
-
-def titled(command: str, addresses: Sequence[str], more: str = "") -> str:
-    """A change's title, which names a few and counts the others."""
-    others = f"and {len(addresses) - _TITLED} more" if len(addresses) > _TITLED else ""
-    return " ".join(part for part in (command, *addresses[:_TITLED], others, more) if part)
 
 
 def named(addresses: Sequence[str]) -> tuple[str, ...]:
@@ -51,15 +43,18 @@ def _added(env: Env, addresses: Sequence[str], password: str | None, scheme: str
     if password is not None:
         passwords.check(password, scheme)
     draft = Draft()
+    made = []
     for mailbox in wanted:
         present = env.directory.get("mailbox", address=str(mailbox))
         if present is None:
             make(env, draft, mailbox, password, scheme)
+            made.append(mailbox)
         elif password is None or passwords.matches(password, str(present["password"])):
             draft.notes.append(f"{mailbox} is there already; its password is as it was")
         else:
             hint = f"nothing was changed; another one: eymail mailbox password {mailbox}"
             raise Refused(f"{mailbox} is there already, with another password", hint)
+    stored.earlier(env, draft, made)
     return draft.plan(titled("mailbox add", [str(one) for one in wanted]))
 
 
@@ -74,7 +69,6 @@ def make(
     domains.ensure(env, draft, mailbox.domain)
     chosen = passwords.make() if password is None else password
     draft.add("mailbox", row_of(mailbox, passwords.hashed(chosen, scheme), home(env)))
-    stored.earlier(env, draft, mailbox)
     if password is None:
         draft.secrets.append(Secret(f"password of {mailbox}", chosen))
 

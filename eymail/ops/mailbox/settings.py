@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from eymail.directory import passwords
 from eymail.errors import InvalidInput, NotFound
 from eymail.model import quoted
-from eymail.ops.change import Draft
-from eymail.ops.mailbox.accounts import caught, named, titled
+from eymail.ops.change import Draft, titled
+from eymail.ops.mailbox.accounts import caught, named
 from eymail.plan import Secret
 
 if TYPE_CHECKING:
