@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from eymail.directory.plain import PlainReader
 from eymail.model import Cell
 from eymail.plan import Row
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from eymail.directory.database import Database
     from eymail.directory.executor import DirectoryExecutor
     from eymail.directory.journal import DirectoryJournal
+    from eymail.directory.stores import Store
     from eymail.hosts import Host
 
 Where = Cell | tuple[str, ...]
@@ -30,14 +32,13 @@ def open_directory(url: str, host: Host | None) -> Iterator[Directory]:
 
     Raises ConfigError when the URL is none of SQLite's.
     """
-    from eymail.directory.database import Database
     from eymail.directory.stores import store
 
-    database = Database(store(url, host))
+    directory = Directory(store(url, host))
     try:
-        yield Directory(database)
+        yield directory
     finally:
-        database.close()
+        directory.close()
 
 
 class Directory:
@@ -47,13 +48,32 @@ class Directory:
     is not made yet reads as an empty one; the first change makes it.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._plain = PlainReader(store)
+        self._opened: Database | None = None
+
+    @property
+    def _database(self) -> Database:
+        """The directory by way of SQLAlchemy; from its first use on, everything goes that way."""
+        if self._opened is None:
+            from eymail.directory.database import Database
+
+            self._plain.close()
+            self._opened = Database(self._store)
+        return self._opened
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self._plain.close()
+        if self._opened is not None:
+            self._opened.close()
+        self._store.close()
 
     @property
     def where(self) -> str:
         """The file, and its host when it is not this machine."""
-        return self._database.where
+        return self._store.where
 
     @property
     def exists(self) -> bool:
@@ -65,6 +85,9 @@ class Directory:
 
     def find(self, place: str, **where: Where) -> tuple[Row, ...]:
         """The rows whose columns have these values (a tuple: any of them), by their keys."""
+        plain = self._plain.find(place, where)
+        if plain is not None:
+            return plain
         from sqlalchemy import select
 
         from eymail.directory.schema import PLACES

@@ -14,11 +14,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import StaticPool
 
+from eymail.directory.plain import VERSION
 from eymail.directory.schema import metadata
 from eymail.directory.stores import Store
 from eymail.errors import DirectoryError
-
-HEAD = "0002"
 
 
 class Database:
@@ -101,7 +100,7 @@ class Database:
         return None if connection is None else _engine(connection, self._store.module)
 
     def _current(self, engine: Engine, version: str | None) -> Engine:
-        if version == HEAD:
+        if version == VERSION:
             return engine
         from eymail.directory.migration import upgrade
 

@@ -24,6 +24,8 @@ class Store(Protocol):
 
     where: str
     module: ModuleType
+    shared: bool
+    """Whether its connections are one, which ``close`` of the store alone ends."""
 
     def connect(self, make: bool) -> Any | None:
         """A DBAPI connection; None when there is no directory and none shall be made.
@@ -55,6 +57,7 @@ class LocalStore:
     """A file of this machine."""
 
     module: ModuleType = sqlite3
+    shared = False
 
     def __init__(self, path: str) -> None:
         self.where = self._path = path
@@ -76,6 +79,7 @@ class RemoteStore:
     """A file of another host. One agent serves until it goes away, also while there is no directory."""
 
     module: ModuleType = remote
+    shared = True
 
     def __init__(self, path: str, host: Host) -> None:
         self._path, self._host = path, host
