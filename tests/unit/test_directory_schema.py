@@ -139,8 +139,8 @@ def test_the_longest_parent_wins(file: Path) -> None:
 
 
 def test_the_newest_migration_is_the_one_that_the_code_expects() -> None:
-    from eymail.directory.plain import VERSION
     from eymail.directory.migration import scripts
+    from eymail.directory.plain import VERSION
 
     assert scripts().get_current_head() == VERSION
 
