@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from eymail.directory import passwords
 from eymail.directory.rows import step
 from eymail.env import Env
-from eymail.errors import InvalidInput, NotFound
+from eymail.errors import DirectoryError, InvalidInput, NotFound
 from eymail.ops import alias, catchall, change, mailbox
 from eymail.ops.mailbox.settings import parse_size
+from eymail.output import Format, Printer
 from tests.unit.directories import WAYS, applied, domain, environment, mailbox_row, plan, sql, world
 from tests.unit.test_ops_secrets import MADE, eymail
 
@@ -205,3 +207,22 @@ def test_an_import_and_an_export_end_to_end(config: Path, tmp_path: Path) -> Non
     assert "hunter" not in history.out
     folder = config.parent / "d"
     assert not [one for one in folder.iterdir() if b"hunter" in one.read_bytes()]
+
+
+@pytest.mark.parametrize("format", [Format.JSON, Format.PLAIN])
+def test_a_list_that_breaks_off_says_so_and_is_whole_all_the_same(format: Format) -> None:
+    def pages() -> Iterator[mailbox.Mailboxes]:
+        yield mailbox.Mailboxes((mailbox.Mailbox("a@example.com", True, None, ""),))
+        raise DirectoryError("the connection broke", "try again")
+
+    out, err = io.StringIO(), io.StringIO()
+    failure = Printer(format, out=out, err=err).pages("mailbox list", pages(), "mailboxes")
+    assert failure and failure.message == "the connection broke"
+    if format is Format.JSON:
+        told = json.loads(out.getvalue())
+        assert told["status"] == "partial"
+        assert [one["address"] for one in told["data"]["mailboxes"]] == ["a@example.com"]
+        assert told["errors"][0]["hint"] == "try again"
+    else:
+        assert out.getvalue() == "a@example.com\tyes\t\t\n"
+        assert "the connection broke" in err.getvalue()
