@@ -124,6 +124,13 @@ def test_no_record_is_code_1_with_the_record_to_publish(
     assert f'publish: {AT}. TXT "v=spf1 ip4:198.51.100.10 ip4:198.51.100.11 ~all"' in told.stderr
 
 
+def test_a_cluster_of_no_inventory_is_told_the_nearest(server: Peer, inventory: tuple[str, str]) -> None:
+    told = eymail(server, *inventory, "ey4", script=zone())
+    assert told.returncode == 1
+    assert "did you mean ey04?" in told.stderr
+    assert 'publish: _spf.ey4.engineyard.com. TXT "v=spf1 ip4:ADDRESS ~all"' in told.stderr
+
+
 def test_two_records_count_as_an_error(server: Peer) -> None:
     told = eymail(server, "ey04", script=zone(rrset(AT, "TXT", '"v=spf1 -all"', '"v=spf1 ~all"')))
     assert (told.returncode, told.stdout) == (1, "")

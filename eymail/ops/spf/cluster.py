@@ -19,6 +19,7 @@ from eymail.ops.observe import Observation
 from eymail.ops.spf.check import DEADLINE
 from eymail.ops.spf.sources import expected, known_of
 from eymail.ops.spf.target import published_name
+from eymail.toml_table import nearest
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def of_cluster(
     described = (env.config.clusters or {}).get(name)
     cluster, failure = known_of(env, described) if described else (None, None)
     wanted = dict(expected(cluster)) if cluster else {}
-    policy = _published(env, where, wanted, deadline)
+    policy = _published(env, where, _to_publish(env, name, where, wanted), deadline)
     rows = tuple(_rows(policy, None if cluster is None else wanted))
     wrong = (*_faults(policy), *_disagreements(rows, wanted))
     others = tuple(branch.term.text for branch in policy.branches if _networks(branch) is None)
@@ -123,11 +124,18 @@ def of_cluster(
     return replace(found, observed=seen, missing=(failure,) if failure else (), check=check)
 
 
-def _published(env: Env, where: str, wanted: Mapping[str, str], deadline: float) -> Policy:
+def _to_publish(env: Env, name: str, where: str, wanted: Mapping[str, str]) -> str:
+    """What to do where nothing is published."""
+    line = f'publish: {where}. TXT "{_record(wanted or {"ADDRESS": ""})}"'
+    if wanted:
+        return line
+    known = env.config.clusters or {}
+    meant = f"{nearest(name, known)} " if known and name not in known else ""
+    return f"{meant}if the cluster's name is right, with the address it sends from: {line}"
+
+
+def _published(env: Env, where: str, hint: str, deadline: float) -> Policy:
     policy = tree(env.asker, where, deadline, {})
-    hint = f'publish: {where}. TXT "{_record(wanted or {"ADDRESS": ""})}"'
-    if not wanted:
-        hint = f"if the cluster's name is right, with the address it sends from: {hint}"
     if not policy.checked:
         raise DnsError(f"the record at {where} was not found out: {policy.problem}", "try another: --server")
     if policy.problem == "does not exist":
